@@ -1,0 +1,96 @@
+//! An agent at work: what they are doing, and what they asked to do next.
+
+use super::call::Segment;
+use crate::model::{CallId, OfferId, Time};
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentState {
+    LoggedOut,
+    NotReady(NotReadyReason),
+    /// Idle and able to be offered a call.
+    Ready,
+    Offered(OfferId),
+    /// Has answered; the whisper plays or the sound is being joined.
+    Connecting(OfferId),
+    /// Any leg makes an agent busy, queue call or not.
+    Talking(CallId),
+    /// After-call work.
+    WrapUp {
+        call: CallId,
+        until: Time,
+    },
+}
+
+impl AgentState {
+    pub const LABELS: [&'static str; 7] = ["logged_out", "not_ready", "ready", "offered", "connecting", "talking", "wrap_up"];
+
+    /// The label `state` of `agents` and `agent_state_seconds_total`.
+    pub fn label(self) -> &'static str {
+        match self {
+            AgentState::LoggedOut => "logged_out",
+            AgentState::NotReady(_) => "not_ready",
+            AgentState::Ready => "ready",
+            AgentState::Offered(_) => "offered",
+            AgentState::Connecting(_) => "connecting",
+            AgentState::Talking(_) => "talking",
+            AgentState::WrapUp { .. } => "wrap_up",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NotReadyReason {
+    LoggedIn,
+    Break,
+    Meal,
+    Training,
+    Other,
+    RingNoAnswer,
+    StationLost,
+    Code(u16),
+}
+
+impl NotReadyReason {
+    /// The label `reason`; every configured code is `code`.
+    pub fn label(self) -> &'static str {
+        match self {
+            NotReadyReason::LoggedIn => "logged_in",
+            NotReadyReason::Break => "break",
+            NotReadyReason::Meal => "meal",
+            NotReadyReason::Training => "training",
+            NotReadyReason::Other => "other",
+            NotReadyReason::RingNoAnswer => "ring_no_answer",
+            NotReadyReason::StationLost => "station_lost",
+            NotReadyReason::Code(_) => "code",
+        }
+    }
+}
+
+/// What the core remembers of an agent. Its configuration is beside it, in `Config::agents`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Agent {
+    pub state: AgentState,
+    /// When the present state began.
+    pub since: Time,
+    /// Asked for during a call or wrap-up: takes effect when that ends.
+    pub next: Option<NextState>,
+    /// The station answers; a ready agent whose station is lost is not ready (`StationLost`) and ready again when it is found.
+    pub reachable: bool,
+    /// Offers in a row that rang out.
+    pub no_answers: u32,
+    pub logged_in_at: Time,
+    pub calls_since_login: u64,
+    pub idle_since: Time,
+    /// Busy spans that ended, for occupancy over the last 30 minutes.
+    pub busy: std::collections::VecDeque<(Time, Time)>,
+    /// The segment whose wrap-up is under way.
+    pub wrapping: Option<(CallId, Segment, Duration)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextState {
+    Ready,
+    NotReady(NotReadyReason),
+    LoggedOut,
+}

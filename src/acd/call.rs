@@ -1,0 +1,227 @@
+//! A contact with the centre, its parties and its stays in queues.
+
+use crate::ivr::Session;
+use crate::model::{AgentId, CallId, Class, Destination, Hearing, Language, LegId, OfferId, PhoneNumber, QueueId, RequirementClass, Time};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A contact, not a telephone line: it may wait with no leg (callback, message) or have three (consult).
+/// There is no `Ended`: a call that ends leaves the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub contact: Contact,
+    pub arrived_at: Time,
+    pub from: PhoneNumber,
+    pub to: PhoneNumber,
+    /// The configured number that was dialled; a label of the figures.
+    pub did: Arc<str>,
+    pub language: Language,
+    /// The flow's session lives beside the visits: a waiting caller can press keys, a caller left by the agent can answer a survey.
+    pub flow: Option<Session>,
+    /// Open stays in queues; the first was entered first.
+    pub visits: Vec<Visit>,
+    /// Offers alive.
+    pub offers: Vec<OfferId>,
+    pub parties: BTreeMap<LegId, Party>,
+    pub hearing: Hearing,
+    pub segments: Vec<Segment>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contact {
+    Inbound(LegId),
+    Callback,
+    Message,
+    Outbound,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Party {
+    Caller,
+    Agent { agent: AgentId, since: Time, held: bool },
+    Supervisor(AgentId, MonitorMode),
+    Outside,
+}
+
+/// One agent's time with the caller; it ends when that agent leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    pub agent: AgentId,
+    /// `None`: a call sent to the agent directly, or placed by them.
+    pub queue: Option<QueueId>,
+    pub from: Time,
+    pub to: Option<Time>,
+    pub held: Duration,
+    /// Set when the wrap-up that followed is over; zero where there was none.
+    pub wrap_up: Option<Duration>,
+    pub transferred: bool,
+}
+
+/// A call's stay in one queue: the unit of queue statistics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visit {
+    pub queue: QueueId,
+    pub language: Language,
+    pub needs: RequirementClass,
+    pub class: Class,
+    pub place: Place,
+    pub entered_at: Time,
+    pub stage: Stage,
+}
+
+/// Connecting: the agent has answered, the whisper plays, the sound is not joined yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    Waiting,
+    Ringing,
+    Connecting,
+}
+
+/// How a visit ended; exactly one a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VisitOutcome {
+    Answered,
+    /// The caller hung up, and at which stage.
+    Abandoned(Stage),
+    /// A rule of the queue sent the call on: longest wait, nobody, full, escalation.
+    Overflowed,
+    /// The caller chose a callback or voicemail.
+    Deflected(Deflection),
+    Failed,
+    Withdrawn(Withdrawal),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Deflection {
+    Callback,
+    Voicemail,
+}
+
+/// Why a visit is in no ratio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Withdrawal {
+    /// Answered, or abandoned, through another visit of the same call.
+    Elsewhere,
+    /// By the caller's key or by a member of staff, to another place in the centre.
+    Moved,
+}
+
+/// Arrival in the centre (µs) minus the credit of its priority. Given once and never changed, comparable across queues: a refused
+/// offer costs no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place(pub u64);
+
+/// One attempt to give one call to one agent. Ring-all has several for one visit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    pub call: CallId,
+    /// `None`: a call sent to this agent directly.
+    pub queue: Option<QueueId>,
+    pub agent: AgentId,
+    pub leg: LegId,
+    pub rung_at: Time,
+    pub stage: OfferStage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferStage {
+    Dialled,
+    Alerting,
+    /// The agent's station has answered; the whisper plays or the sound is being joined.
+    Accepted,
+}
+
+/// How a call's life in the centre ended. Exactly one a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    Answered,
+    /// The caller hung up while waiting or while an agent's station rang.
+    Abandoned,
+    AbandonedInFlow,
+    CompletedInFlow,
+    /// Sent out of the centre: another site, an external number, the on-call nurse.
+    Diverted(Destination),
+    CallbackBooked,
+    Voicemail,
+    /// Refused on arrival: closed, full, blocked.
+    Refused,
+    /// We failed the caller. Every one of these is an incident.
+    Failed(Failure),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    LegLost,
+    MediaLost,
+    FlowFault,
+    NodeLost,
+}
+
+impl Disposition {
+    /// Every label that [`Disposition::label`] can give.
+    pub const LABELS: [&'static str; 9] = [
+        "answered",
+        "abandoned",
+        "abandoned_in_flow",
+        "completed_in_flow",
+        "diverted",
+        "callback_booked",
+        "voicemail",
+        "refused",
+        "failed",
+    ];
+
+    pub fn label(&self) -> &'static str {
+        match self {
+            Disposition::Answered => "answered",
+            Disposition::Abandoned => "abandoned",
+            Disposition::AbandonedInFlow => "abandoned_in_flow",
+            Disposition::CompletedInFlow => "completed_in_flow",
+            Disposition::Diverted(_) => "diverted",
+            Disposition::CallbackBooked => "callback_booked",
+            Disposition::Voicemail => "voicemail",
+            Disposition::Refused => "refused",
+            Disposition::Failed(_) => "failed",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MonitorMode {
+    Listen,
+    Whisper,
+    Barge,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// 603, 480, 486 with a decline: the agent said no.
+    Declined,
+    /// Rang out (RONA).
+    NoAnswer,
+    /// 486: the station is in another call.
+    Busy,
+    /// No response, 404, 503, no usable sound, no working dialog.
+    Unreachable,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithdrawWhy {
+    /// Another agent was faster: the station need not list a missed call (RFC 3326).
+    AnsweredElsewhere,
+    CallerLeft,
+    /// Rang out.
+    NoAnswer,
+    /// Moved, escalated, or the agent is gone.
+    Moved,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferKind {
+    Blind,
+    Consult,
+    Complete,
+    Cancel,
+    Join,
+}

@@ -1,0 +1,125 @@
+//! Everything that can be asked of the outside.
+
+use super::call::{MonitorMode, WithdrawWhy};
+use super::fact::Fact;
+use super::record::CallRecord;
+use crate::model::{CallId, Destination, Hearing, Language, LegId, LookupId, OfferId, Phi, PlayId, Prompt, QueueId, Time};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// 200 OK to the caller; `LegEstablished` follows.
+    Answer {
+        leg: LegId,
+    },
+    /// Plays once, in this order, over anything that the leg hears; `PlayDone` follows unless stopped or replaced.
+    Play {
+        leg: LegId,
+        play: PlayId,
+        prompts: Vec<Prompt>,
+    },
+    StopPlay {
+        leg: LegId,
+        play: PlayId,
+    },
+    Lookup {
+        call: CallId,
+        lookup: LookupId,
+        name: String,
+        input: BTreeMap<String, Phi<String>>,
+        timeout: Duration,
+    },
+    /// Hold music, until told otherwise; a `Play` interrupts it and it goes on afterwards.
+    StartTreatment {
+        leg: LegId,
+        queue: QueueId,
+    },
+    StopTreatment {
+        leg: LegId,
+    },
+
+    /// Makes every leg there is: offer, consult, transfer, callback, reminder.
+    Dial {
+        leg: LegId,
+        call: CallId,
+        target: Destination,
+        purpose: Purpose,
+        show: Show,
+    },
+    /// The offer is over: cancel the leg, or end it if it was answered meanwhile. Nothing is heard of the offer again.
+    Withdraw {
+        offer: OfferId,
+        leg: LegId,
+        why: WithdrawWhy,
+    },
+    /// Who hears whom: bridge, hold, whisper, conference. For an offer's bridge, `Bridged` follows.
+    Hear {
+        call: CallId,
+        matrix: Hearing,
+        bridged: Option<OfferId>,
+    },
+    /// BYE, or the refusal of an INVITE that was not answered. Nothing is heard of the leg again.
+    EndLeg {
+        leg: LegId,
+        why: EndWhy,
+    },
+    Record {
+        call: CallId,
+        action: RecordAction,
+    },
+    /// Out of the centre, through a trunk.
+    Divert {
+        call: CallId,
+        leg: LegId,
+        to: Destination,
+    },
+
+    /// Once a call, last: after its last wrap-up is over.
+    CloseRecord(Box<CallRecord>),
+    /// Numbered and lossless: folded into the figures, appended to the journal. `at` is the time of the fact, which a late deadline
+    /// keeps.
+    Note {
+        number: u64,
+        at: Time,
+        fact: Fact,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Offer(OfferId),
+    Consult,
+    Transfer,
+    Callback,
+    Reminder,
+    Monitor(MonitorMode),
+}
+
+/// What the ringing station may show: the queue's name and the caller's language, never the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Show {
+    pub queue: Option<Arc<str>>,
+    pub language: Language,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndWhy {
+    /// The conversation, or the flow, is over.
+    Done,
+    /// Not a number of ours (404).
+    NotFound,
+    /// Too many calls (503).
+    Full,
+    /// We failed (500).
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordAction {
+    Start,
+    Pause,
+    Resume,
+    Stop,
+}

@@ -1,0 +1,230 @@
+//! Everything that can happen.
+
+use super::agent::{Agent, NotReadyReason};
+use super::call::{Call, MonitorMode, Offer, Refusal, TransferKind};
+use super::config::Config;
+use super::figures::Figures;
+use crate::model::{
+    AgentId, CallId, Class, Destination, Digits, EdgeId, LegId, LookupId, OfferId, Phi, PhoneNumber, PlayId, QueueId, Time,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One thing that happened outside, in the words of whoever saw it. An event that comes too late is normal and changes nothing but a
+/// fact; an event that cannot be is a bug of the shell and fails an assertion.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    // ── the caller ──
+    /// An INVITE for the configured number `to` from a trunk. `call` and `leg` are new.
+    CallArrived {
+        call: CallId,
+        leg: LegId,
+        from: PhoneNumber,
+        to: PhoneNumber,
+    },
+    /// The caller's leg has been answered, or a leg that was dialled for another purpose than an offer is up.
+    LegEstablished {
+        leg: LegId,
+    },
+    /// An agent dials out.
+    CallPlaced {
+        call: CallId,
+        leg: LegId,
+        agent: AgentId,
+        to: PhoneNumber,
+    },
+    /// Any party's leg is gone, by its own wish or by loss. Nothing is heard of this leg again.
+    LegEnded {
+        leg: LegId,
+        cause: LegEnd,
+    },
+
+    // ── the flow's hands and eyes ──
+    PlayDone {
+        leg: LegId,
+        play: PlayId,
+    },
+    /// One key or several, in the order pressed; sent as soon as each is known.
+    DigitsEntered {
+        leg: LegId,
+        digits: Digits,
+    },
+    LookupDone {
+        call: CallId,
+        lookup: LookupId,
+        answer: Result<BTreeMap<String, Phi<String>>, LookupError>,
+    },
+
+    // ── an offer, as the agent's leg saw it ──
+    OfferAlerting {
+        offer: OfferId,
+    },
+    OfferAccepted {
+        offer: OfferId,
+    },
+    /// The leg is gone: no `LegEnded` follows.
+    OfferRefused {
+        offer: OfferId,
+        refusal: Refusal,
+    },
+    /// Sound is joined both ways: only now is the caller answered.
+    Bridged {
+        offer: OfferId,
+    },
+
+    // ── a conversation ──
+    LegHeld {
+        leg: LegId,
+        held: bool,
+    },
+    TransferAsked {
+        by: LegId,
+        to: Destination,
+        kind: TransferKind,
+    },
+
+    // ── the agent ──
+    /// Logged in and not ready.
+    AgentLoggedIn {
+        agent: AgentId,
+    },
+    AgentLoggedOut {
+        agent: AgentId,
+    },
+    AgentReady {
+        agent: AgentId,
+    },
+    AgentNotReady {
+        agent: AgentId,
+        reason: NotReadyReason,
+    },
+    /// After-call work is done early, with what the agent says it was about.
+    WrapUpDone {
+        agent: AgentId,
+        code: Option<String>,
+    },
+    WrapUpExtended {
+        agent: AgentId,
+        by: Duration,
+    },
+    StationLost {
+        agent: AgentId,
+    },
+    StationFound {
+        agent: AgentId,
+    },
+
+    // ── the supervisor ──
+    MonitorAsked {
+        call: CallId,
+        supervisor: AgentId,
+        mode: MonitorMode,
+    },
+    CallMoved {
+        call: CallId,
+        to: Destination,
+    },
+    /// A class only rises; a lower one than the call has is obsolete.
+    ClassRaised {
+        call: CallId,
+        class: Class,
+    },
+
+    // ── the house ──
+    ConfigChanged(Box<Config>),
+    EstimateReady {
+        queue: QueueId,
+        median: Duration,
+        p80: Duration,
+    },
+    /// A piece of a checkpoint: together they build the state again in an empty core.
+    Restored(Box<Restored>),
+    /// An edge tells all it holds: on start, on reconnect, after a failover. Nobody loses their place.
+    EdgeResumed {
+        edge: EdgeId,
+        calls: Vec<HeldCall>,
+    },
+    EdgeLost {
+        edge: EdgeId,
+    },
+    /// `next_deadline` has come.
+    DeadlineReached,
+}
+
+impl Event {
+    /// The label of `core_events_total`; never anything of a caller.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::CallArrived { .. } => "call_arrived",
+            Event::LegEstablished { .. } => "leg_established",
+            Event::CallPlaced { .. } => "call_placed",
+            Event::LegEnded { .. } => "leg_ended",
+            Event::PlayDone { .. } => "play_done",
+            Event::DigitsEntered { .. } => "digits_entered",
+            Event::LookupDone { .. } => "lookup_done",
+            Event::OfferAlerting { .. } => "offer_alerting",
+            Event::OfferAccepted { .. } => "offer_accepted",
+            Event::OfferRefused { .. } => "offer_refused",
+            Event::Bridged { .. } => "bridged",
+            Event::LegHeld { .. } => "leg_held",
+            Event::TransferAsked { .. } => "transfer_asked",
+            Event::AgentLoggedIn { .. } => "agent_logged_in",
+            Event::AgentLoggedOut { .. } => "agent_logged_out",
+            Event::AgentReady { .. } => "agent_ready",
+            Event::AgentNotReady { .. } => "agent_not_ready",
+            Event::WrapUpDone { .. } => "wrap_up_done",
+            Event::WrapUpExtended { .. } => "wrap_up_extended",
+            Event::StationLost { .. } => "station_lost",
+            Event::StationFound { .. } => "station_found",
+            Event::MonitorAsked { .. } => "monitor_asked",
+            Event::CallMoved { .. } => "call_moved",
+            Event::ClassRaised { .. } => "class_raised",
+            Event::ConfigChanged(_) => "config_changed",
+            Event::EstimateReady { .. } => "estimate_ready",
+            Event::Restored(_) => "restored",
+            Event::EdgeResumed { .. } => "edge_resumed",
+            Event::EdgeLost { .. } => "edge_lost",
+            Event::DeadlineReached => "deadline_reached",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegEnd {
+    /// BYE, or CANCEL before the answer.
+    HungUp,
+    /// No answer to our requests, no media, no ACK.
+    Lost,
+    /// A leg that we dialled for another purpose than an offer was refused.
+    Refused,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookupError {
+    Timeout,
+    NotFound,
+    Unavailable,
+}
+
+/// A call that an edge still holds, with what it remembers of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldCall {
+    pub call: CallId,
+    pub leg: LegId,
+    pub from: PhoneNumber,
+    pub to: PhoneNumber,
+    pub arrived_at: Time,
+    pub queue: Option<QueueId>,
+    pub agent: Option<AgentId>,
+}
+
+/// One piece of the state. A checkpoint lists the configuration first.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Restored {
+    Call(CallId, Call),
+    Offer(OfferId, Offer),
+    Agent(AgentId, Agent),
+    /// Everything else that the core remembers, in one piece: counters, timers, holds, figures.
+    Rest(Box<super::checkpoint::Rest>),
+    Figures(Box<Figures>),
+}

@@ -1,0 +1,127 @@
+//! What became true, one by one: the figures are a fold over this list.
+
+use super::agent::AgentState;
+use super::call::{Disposition, Refusal, Segment, Stage, TransferKind, VisitOutcome, WithdrawWhy};
+use crate::ivr::{FlowName, StepName, StepOutcome};
+use crate::model::{AgentId, CallId, Class, Language, OfferId, QueueId, RequirementClass, Time};
+use std::sync::Arc;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    CallArrived {
+        call: CallId,
+        did: Arc<str>,
+    },
+    /// Every call ends once; its record follows at once.
+    CallEnded {
+        call: CallId,
+        did: Arc<str>,
+        disposition: Disposition,
+        arrived_at: Time,
+    },
+    FlowStep {
+        flow: FlowName,
+        step: StepName,
+        outcome: StepOutcome,
+    },
+
+    VisitEntered {
+        call: CallId,
+        queue: QueueId,
+        language: Language,
+    },
+    VisitStage {
+        call: CallId,
+        queue: QueueId,
+        language: Language,
+        from: Stage,
+        to: Stage,
+    },
+    VisitEnded {
+        call: CallId,
+        queue: QueueId,
+        language: Language,
+        stage: Stage,
+        outcome: VisitOutcome,
+        entered_at: Time,
+        arrived_at: Time,
+    },
+    /// The ladder, a supervisor or a key changed what a waiting call needs or how it ranks.
+    VisitRanked {
+        call: CallId,
+        queue: QueueId,
+        needs: RequirementClass,
+        class: Class,
+    },
+
+    OfferMade {
+        offer: OfferId,
+        call: CallId,
+        queue: Option<QueueId>,
+        agent: AgentId,
+    },
+    OfferEnded {
+        offer: OfferId,
+        call: CallId,
+        queue: Option<QueueId>,
+        agent: AgentId,
+        outcome: OfferOutcome,
+        rung_at: Time,
+    },
+    /// This agent and this call are kept apart until then.
+    Held {
+        agent: AgentId,
+        call: CallId,
+        until: Time,
+        why: Refusal,
+    },
+
+    /// The state before lasted from `since` to now.
+    Agent {
+        agent: AgentId,
+        from: AgentState,
+        to: AgentState,
+        since: Time,
+    },
+    /// Booked when the wrap-up that followed is over.
+    SegmentEnded {
+        call: CallId,
+        language: Language,
+        segment: Segment,
+    },
+    Transferred {
+        queue: Option<QueueId>,
+        kind: TransferKind,
+        done: bool,
+    },
+    /// An event came too late to matter.
+    Obsolete {
+        event: &'static str,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferOutcome {
+    Accepted,
+    Refused(Refusal),
+    Withdrawn(WithdrawWhy),
+}
+
+impl OfferOutcome {
+    pub const LABELS: [&'static str; 8] =
+        ["accepted", "declined", "no_answer", "busy", "unreachable", "answered_elsewhere", "caller_left", "moved"];
+
+    /// The label `outcome` of `offers_total`. An offer that we let ring out is `no_answer`, whoever noticed first.
+    pub fn label(self) -> &'static str {
+        match self {
+            OfferOutcome::Accepted => "accepted",
+            OfferOutcome::Refused(Refusal::Declined) => "declined",
+            OfferOutcome::Refused(Refusal::NoAnswer) | OfferOutcome::Withdrawn(WithdrawWhy::NoAnswer) => "no_answer",
+            OfferOutcome::Refused(Refusal::Busy) => "busy",
+            OfferOutcome::Refused(Refusal::Unreachable) => "unreachable",
+            OfferOutcome::Withdrawn(WithdrawWhy::AnsweredElsewhere) => "answered_elsewhere",
+            OfferOutcome::Withdrawn(WithdrawWhy::CallerLeft) => "caller_left",
+            OfferOutcome::Withdrawn(WithdrawWhy::Moved) => "moved",
+        }
+    }
+}
