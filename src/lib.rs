@@ -2,5 +2,16 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 pub mod acd;
+pub mod api;
+pub mod cli;
+pub mod config;
 pub mod ivr;
+pub mod leg;
+pub mod loadgen;
+pub mod media;
+pub mod metrics;
 pub mod model;
+pub mod node;
+pub mod sim;
+pub mod sip;
+pub mod store;

@@ -51,6 +51,8 @@ pub struct ClassConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueConfig {
     pub name: Arc<str>,
+    /// What a call of each language needs that comes by transfer, overflow or widening, without a flow's own word.
+    pub needs: BTreeMap<Language, RequirementClass>,
     pub strategy: Strategy,
     /// How long an agent's station rings (RONA after that).
     pub ring_timeout: Duration,

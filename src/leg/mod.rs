@@ -1,0 +1,1 @@
+//! Floor 2: one party of a call, as a pure machine.

@@ -1,0 +1,1 @@
+//! Floor 4: virtual SIP callers and agents.

@@ -1,0 +1,1 @@
+//! Floor 4: the same loop on a virtual clock.
