@@ -1,7 +1,7 @@
 //! What became true, one by one: the figures are a fold over this list.
 
 use super::agent::AgentState;
-use super::call::{Disposition, Refusal, Segment, Stage, TransferKind, VisitOutcome, WithdrawWhy};
+use super::call::{Disposition, Place, Refusal, Segment, Stage, TransferKind, VisitOutcome, WithdrawWhy};
 use crate::ivr::{FlowName, StepName, StepOutcome};
 use crate::model::{AgentId, CallId, Class, Language, OfferId, QueueId, RequirementClass, Time};
 use std::sync::Arc;
@@ -29,6 +29,10 @@ pub enum Fact {
         call: CallId,
         queue: QueueId,
         language: Language,
+        /// How it ranks from now on; a witness outside the core holds every offer against this.
+        needs: RequirementClass,
+        class: Class,
+        place: Place,
     },
     VisitStage {
         call: CallId,
