@@ -1,1 +1,3 @@
 //! Floor 5: one file per command.
+
+pub mod demo;
