@@ -1,1 +1,15 @@
-//! Floor 3: SIP, sans-IO.
+//! Floor 3: SIP (RFC 3261), sans-IO. `Endpoint` is told the time and every message, and says what to send and what happened;
+//! `transport` is the only signalling socket code. It decides nothing about calls.
+
+pub mod api;
+pub mod auth;
+pub mod endpoint;
+pub mod message;
+pub mod random;
+pub mod transport;
+
+pub use api::{Counts, DialogId, Flow, Invite, Limits, Network, NotReachable, Output, Reason, Report, Settings, Transport, Trunk};
+pub use auth::Credentials;
+pub use endpoint::Endpoint;
+pub use random::Random;
+pub use transport::Udp;

@@ -1,0 +1,255 @@
+//! What passes through the stack's door: flows, settings, reports, and what can be asked of it.
+
+use super::auth::Credentials;
+use crate::model::{Phi, PhoneNumber};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One dialog-to-be, from its INVITE on: the handle of one leg. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DialogId(pub u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// Where a message came from, or goes to: our socket, theirs, and what carries it. A TCP flow is one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Flow {
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    pub transport: Transport,
+}
+
+impl Flow {
+    pub fn udp(local: SocketAddr, remote: SocketAddr) -> Flow {
+        Flow { local, remote, transport: Transport::Udp }
+    }
+}
+
+/// What the stack wants done. Both kinds are in the order in which they happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    Send {
+        flow: Flow,
+        bytes: Arc<[u8]>,
+    },
+    /// A connection whose framing is lost (TCP only).
+    Close {
+        flow: Flow,
+    },
+    Report(Report),
+}
+
+/// What happened to a dialog or to a station.
+///
+/// `Cancelled`, `Refused`, `Timeout`, `LateAnswer` and `Ended` are last words: nothing is reported of that dialog after them, and
+/// actions on it do nothing. After [`super::Endpoint::bye`] and [`super::Endpoint::reject`] there is no last word. After
+/// [`super::Endpoint::cancel`] there is exactly one of `Refused`, `LateAnswer`, `Timeout`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// An INVITE from a trunk to a number of ours; 100 has been sent. Ask for `ring`, `accept` or `reject`.
+    Incoming {
+        dialog: DialogId,
+        /// P-Asserted-Identity where the trunk gives it, else From; empty if withheld.
+        from: PhoneNumber,
+        /// The user of the Request-URI, as dialled.
+        to: String,
+        /// `None`: a late offer; ours goes into the 200, theirs comes with the ACK.
+        sdp: Option<Vec<u8>>,
+        trunk: Arc<str>,
+        source: SocketAddr,
+    },
+    /// The caller gave up before our answer; 487 has been sent.
+    Cancelled { dialog: DialogId },
+    /// The ACK to our 200 (first or re-INVITE); with SDP if the 200 carried the offer.
+    Acked { dialog: DialogId, sdp: Option<Vec<u8>> },
+    /// 180 or 183 to our INVITE; each time one comes.
+    Alerting { dialog: DialogId, sdp: Option<Vec<u8>> },
+    /// 200 to our INVITE; the ACK has been sent.
+    Established { dialog: DialogId, sdp: Option<Vec<u8>> },
+    /// A final answer of 300 or above to our INVITE. 3xx is never followed.
+    Refused { dialog: DialogId, code: u16 },
+    /// No answer at all to our INVITE (64·T1), or none to our CANCEL.
+    Timeout { dialog: DialogId },
+    /// A 200 crossed our CANCEL: the stack has sent ACK and BYE.
+    LateAnswer { dialog: DialogId },
+    /// A re-INVITE (or UPDATE) with an offer, or without (`None`): ask for `answer_reoffer` or `reject_reoffer`.
+    Reoffer { dialog: DialogId, sdp: Option<Vec<u8>> },
+    /// 200 to our re-INVITE.
+    ReofferAnswered { dialog: DialogId, sdp: Option<Vec<u8>> },
+    /// The peer refused our re-INVITE and the dialog stands as it was.
+    ReofferRefused { dialog: DialogId, code: u16 },
+    /// 491 to our re-INVITE: try again after `wait` (RFC 3261 §14.1).
+    Glare { dialog: DialogId, wait: Duration },
+    /// The dialog is over: by the peer's BYE, or `lost` (no ACK, 481, 408, a session timer).
+    Ended { dialog: DialogId, lost: bool },
+    /// A key by SIP INFO (application/dtmf-relay or application/dtmf).
+    Digit { dialog: DialogId, key: Phi<char> },
+    /// A station's registration is in force. `fresh`: the user had none before.
+    Registered { user: String, fresh: bool, flow: Flow },
+    /// The user's last registration was removed or has expired.
+    Unregistered { user: String },
+}
+
+/// A call to a station (or, with `route`, to anybody).
+#[derive(Clone, Debug, Default)]
+pub struct Invite {
+    /// The station's user, registered here.
+    pub user: String,
+    /// Shown on the station: the queue and the language, never a caller's number or name.
+    pub caller_name: String,
+    /// The user part of our From.
+    pub from_user: String,
+    /// `None`: a late offer.
+    pub sdp: Option<Vec<u8>>,
+    /// Further headers (`Alert-Info`, `X-…`): name and value, without line ends.
+    pub headers: Vec<(String, String)>,
+    /// Where to send it, instead of the user's registered contact: a Request-URI and the flow to it.
+    pub route: Option<(String, Flow)>,
+}
+
+/// The user has no live registration, or the endpoint is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotReachable;
+
+/// Why we cancel or hang up (RFC 3326).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Somebody else answered: the phone shows no missed call.
+    CompletedElsewhere,
+}
+
+/// A party that may send calls to our numbers, known by its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    pub name: Arc<str>,
+    pub addresses: Vec<Network>,
+}
+
+/// An address, or all that share its first bits: `192.0.2.7`, `127.0.0.0/8`, `2001:db8::/32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    pub address: IpAddr,
+    pub prefix: u8,
+}
+
+impl Network {
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix.min(32))).unwrap_or(0);
+                u32::from(own) & mask == u32::from(other) & mask
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix.min(128))).unwrap_or(0);
+                u128::from(own) & mask == u128::from(other) & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Network, String> {
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+        let address: IpAddr = address.parse().map_err(|_| format!("{text:?} is not an address or address/prefix"))?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            None => most,
+            Some(prefix) => prefix.parse().ok().filter(|p| *p <= most).ok_or(format!("{text:?}: the prefix goes from 0 to {most}"))?,
+        };
+        Ok(Network { address, prefix })
+    }
+}
+
+/// How much of anything there may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets in a message; a longer one is refused with 513.
+    pub message: usize,
+    /// Header lines in a message.
+    pub headers: usize,
+    /// Transactions alive at once; beyond, new requests get 503.
+    pub transactions: usize,
+    /// Dialogs alive at once; beyond, new INVITEs get 503.
+    pub dialogs: usize,
+    /// Contacts of one user.
+    pub contacts: usize,
+    /// Unanswered or wrong challenges that one source may cause per minute.
+    pub challenges: u32,
+    /// Sources remembered for that.
+    pub sources: usize,
+    /// Accepted lifetimes of a registration, in seconds.
+    pub expires_min: u32,
+    pub expires_max: u32,
+    /// How long a nonce may be used.
+    pub nonce: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            message: 64 * 1024,
+            headers: 256,
+            transactions: 100_000,
+            dialogs: 20_000,
+            contacts: 10,
+            challenges: 60,
+            sources: 10_000,
+            expires_min: 10,
+            expires_max: 3600,
+            nonce: Duration::from_secs(300),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The digest realm; HA1s are made for it.
+    pub realm: String,
+    pub trunks: Vec<Trunk>,
+    /// Users of Request-URIs that a trunk reaches; others get 404. `None`: all are reported.
+    pub numbers: Option<BTreeSet<String>>,
+    /// Who may register, and the HA1s to prove it. Passwords are not kept.
+    pub users: BTreeMap<String, Credentials>,
+    pub limits: Limits,
+}
+
+/// What the endpoint has counted since its start, for the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub requests: u64,
+    pub responses: u64,
+    pub malformed: u64,
+    pub forbidden: u64,
+    pub challenged: u64,
+    pub overloaded: u64,
+    pub retransmitted: u64,
+    pub timeouts: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_holds_its_addresses() {
+        let lo: Network = "127.0.0.0/8".parse().unwrap();
+        assert!(lo.contains("127.9.8.7".parse().unwrap()) && lo.contains("::ffff:127.0.0.1".parse().unwrap()));
+        assert!(!lo.contains("128.0.0.1".parse().unwrap()) && !lo.contains("::1".parse().unwrap()));
+        let all: Network = "0.0.0.0/0".parse().unwrap();
+        assert!(all.contains("203.0.113.1".parse().unwrap()));
+        let six: Network = "2001:db8::/32".parse().unwrap();
+        assert!(six.contains("2001:db8::7".parse().unwrap()) && !six.contains("2001:db9::7".parse().unwrap()));
+        for bad in ["", "host", "1.2.3.4/33", "::1/129", "1.2.3.4/x"] {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The only signalling sockets.
+
+mod udp;
+
+pub use udp::Udp;
