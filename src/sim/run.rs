@@ -1,0 +1,330 @@
+//! The loop: the very core that the node runs, on a virtual clock, among virtual people.
+
+use super::agenda::{Agenda, Happening};
+use super::draw::Random;
+use super::ledger::Ledger;
+use super::people::{AgentDoes, Callers, People, Rate};
+use crate::acd::{Acd, Command, Config, Event, LegEnd, View};
+use crate::model::{AgentId, CallId, Language, LegId, OfferId, Phi, PlayId, Time};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const HALF_HOUR: Duration = Duration::from_secs(1800);
+
+/// A centre and its people.
+pub struct Sim {
+    pub(super) acd: Acd,
+    pub(super) people: People,
+    pub(super) now: Time,
+    pub(super) agenda: Agenda,
+    /// Of each kind of caller, and of the agents: who decides otherwise does not shift what others draw.
+    pub(super) callers_chance: Vec<Random>,
+    pub(super) agents_chance: Random,
+    /// By call; a caller's leg bears the number of the call.
+    pub(super) callers: BTreeMap<u64, Caller>,
+    pub(super) offers: BTreeMap<OfferId, Ringing>,
+    /// Agents' legs, by what they were dialled for.
+    pub(super) lines: BTreeMap<LegId, OfferId>,
+    pub(super) commands: Vec<Command>,
+    pub(super) ledger: Ledger,
+    pub(super) target: Duration,
+    pub(super) dialled: u64,
+    pub(super) dialling: bool,
+    pub(super) events: u64,
+}
+
+pub(super) struct Caller {
+    pub(super) kind: usize,
+    pub(super) language: Language,
+    pub(super) patience: Option<Duration>,
+    pub(super) talk: Option<Duration>,
+    /// The play that they hear.
+    pub(super) play: Option<PlayId>,
+    pub(super) hears_music: bool,
+    /// In line since.
+    pub(super) waits: Option<Time>,
+    pub(super) patient: bool,
+    /// In conversation with.
+    pub(super) talks: Option<AgentId>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Ringing {
+    pub(super) call: CallId,
+    pub(super) agent: AgentId,
+    pub(super) leg: LegId,
+}
+
+impl Sim {
+    /// `target`: within which the ledger counts an answer as in time.
+    pub fn new(config: Config, people: People, seed: u64, target: Duration) -> Sim {
+        let mut random = Random::new(seed);
+        let mut sim = Sim {
+            acd: Acd::new(config),
+            now: people.start,
+            agenda: Agenda::default(),
+            callers_chance: people.callers.iter().map(|_| random.branch()).collect(),
+            agents_chance: random.branch(),
+            callers: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            commands: Vec::new(),
+            ledger: Ledger::default(),
+            target,
+            dialled: 0,
+            dialling: true,
+            events: 0,
+            people,
+        };
+        for agent in &sim.people.agents {
+            sim.agenda.add(sim.now, sim.now, Happening::Agent(*agent, AgentDoes::LogIn));
+            sim.agenda.add(sim.now, sim.now, Happening::Agent(*agent, AgentDoes::GetReady));
+        }
+        for kind in 0..sim.people.callers.len() {
+            match sim.people.callers[kind].rate {
+                Rate::Steady(_) => sim.draw_next_arrival(kind),
+                Rate::Day(_) => sim.agenda.add(sim.now, sim.now, Happening::HalfHour(kind)),
+            }
+        }
+        sim
+    }
+
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Callers who have dialled so far.
+    pub fn dialled(&self) -> u64 {
+        self.dialled
+    }
+
+    /// Events that the core was given.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// The core's own picture at this moment.
+    pub fn view(&self) -> View {
+        self.acd.view(self.now)
+    }
+
+    /// What the people saw, up to this moment.
+    pub fn ledger(&mut self) -> &Ledger {
+        self.ledger.read(self.now);
+        &self.ledger
+    }
+
+    /// Lives until `at`, that moment's happenings included.
+    pub fn run_until(&mut self, at: Time) {
+        while self.next_time().is_some_and(|next| next <= at) {
+            self.step();
+        }
+        self.now = self.now.max(at);
+    }
+
+    /// Lives until so many callers more have dialled.
+    pub fn run_arrivals(&mut self, count: u64) {
+        let target = self.dialled + count;
+        while self.dialled < target && self.step() {}
+    }
+
+    /// Nobody dials any more: lives until nothing more happens.
+    pub fn finish(&mut self) {
+        self.dialling = false;
+        while self.step() {}
+    }
+
+    fn next_time(&self) -> Option<Time> {
+        [self.agenda.next_time(self.now), self.acd.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// The next thing; false if there is none.
+    fn step(&mut self) -> bool {
+        let deadline = self.acd.next_deadline();
+        let Some(next) = self.agenda.next_time(self.now) else {
+            let Some(due) = deadline else { return false };
+            self.now = self.now.max(due);
+            self.tell(Event::DeadlineReached);
+            return true;
+        };
+        if let Some(due) = deadline.filter(|due| *due <= next) {
+            self.now = self.now.max(due);
+            self.tell(Event::DeadlineReached);
+        } else {
+            self.now = next;
+            let what = self.agenda.take(next).expect("something is due at its time");
+            self.happen(what);
+        }
+        true
+    }
+
+    pub(super) fn at(&mut self, span: Duration, what: Happening) {
+        self.agenda.add(self.now, self.now + span, what);
+    }
+
+    /// One event to the core, and its commands carried out.
+    fn tell(&mut self, event: Event) {
+        self.events += 1;
+        let mut commands = std::mem::take(&mut self.commands);
+        self.acd.handle(self.now, event, &mut commands);
+        commands.drain(..).for_each(|command| self.obey(command));
+        self.commands = commands;
+    }
+
+    // ── what people do ──
+
+    fn happen(&mut self, what: Happening) {
+        match what {
+            Happening::Arrive(kind) => {
+                if self.dialling {
+                    self.draw_next_arrival(kind);
+                    self.dial(kind);
+                }
+            }
+            Happening::ArriveOnce(kind) if self.dialling => self.dial(kind),
+            Happening::HalfHour(kind) if self.dialling => self.draw_half_hour(kind),
+            Happening::ArriveOnce(_) | Happening::HalfHour(_) => {}
+            Happening::Established(leg) if self.callers.contains_key(&leg.0) => self.tell(Event::LegEstablished { leg }),
+            Happening::Established(_) => {}
+            Happening::PlayDone(leg, play) => self.play_done(leg, play),
+            Happening::Key(leg, key) => {
+                if self.callers.contains_key(&leg.0) {
+                    self.tell(Event::DigitsEntered { leg, digits: Phi(key.to_string()) });
+                }
+            }
+            Happening::LookupFailed(call, lookup) => {
+                let answer = Err(crate::acd::event::LookupError::Unavailable);
+                self.tell(Event::LookupDone { call, lookup, answer });
+            }
+            Happening::GiveUp(call) => self.give_up(call),
+            Happening::Alerting(offer) if self.offers.contains_key(&offer) => self.tell(Event::OfferAlerting { offer }),
+            Happening::Accept(offer) if self.offers.contains_key(&offer) => self.tell(Event::OfferAccepted { offer }),
+            Happening::Bridged(offer) if self.offers.contains_key(&offer) => self.bridged(offer),
+            Happening::Alerting(_) | Happening::Accept(_) | Happening::Bridged(_) => {}
+            Happening::Refuse(offer, refusal) => {
+                if let Some(ringing) = self.offers.remove(&offer) {
+                    self.lines.remove(&ringing.leg);
+                    self.tell(Event::OfferRefused { offer, refusal });
+                }
+            }
+            Happening::TalkDone(call, offer) => self.talk_done(call, offer),
+            Happening::DialRefused(leg) => self.tell(Event::LegEnded { leg, cause: LegEnd::Refused }),
+            Happening::Agent(agent, AgentDoes::LogIn) => self.tell(Event::AgentLoggedIn { agent }),
+            Happening::Agent(agent, AgentDoes::GetReady) => self.tell(Event::AgentReady { agent }),
+            Happening::Agent(agent, AgentDoes::EndWrapUp) => self.tell(Event::WrapUpDone { agent, code: None }),
+            Happening::Agent(agent, AgentDoes::ExtendWrapUp(by)) => self.tell(Event::WrapUpExtended { agent, by }),
+        }
+    }
+
+    fn draw_next_arrival(&mut self, kind: usize) {
+        let Rate::Steady(rate) = self.people.callers[kind].rate else { return };
+        assert!(rate > 0.0, "callers who never call are left out");
+        let gap = Duration::from_secs_f64(self.callers_chance[kind].exponential() / rate);
+        self.at(gap, Happening::Arrive(kind));
+    }
+
+    fn draw_half_hour(&mut self, kind: usize) {
+        let Rate::Day(day) = &self.people.callers[kind].rate else { return };
+        let half_hour = self.now.since(self.people.start).as_secs() / HALF_HOUR.as_secs();
+        let mean = day[(half_hour % 48) as usize];
+        let chance = &mut self.callers_chance[kind];
+        for _ in 0..chance.poisson(mean) {
+            let at = self.now + HALF_HOUR.mul_f64(chance.unit());
+            self.agenda.add(self.now, at, Happening::ArriveOnce(kind));
+        }
+        self.at(HALF_HOUR, Happening::HalfHour(kind));
+    }
+
+    fn dial(&mut self, kind: usize) {
+        let Callers { to, language, patience, talk, shown, .. } = &self.people.callers[kind];
+        let chance = &mut self.callers_chance[kind];
+        let caller = Caller {
+            kind,
+            language: *language,
+            patience: patience.draw(chance),
+            talk: talk.draw(chance),
+            play: None,
+            hears_music: false,
+            waits: None,
+            patient: false,
+            talks: None,
+        };
+        let from = if *shown { format!("+1{}55501{:02}", 200 + chance.below(790), chance.below(100)) } else { String::new() };
+        let to = Phi(to.to_string());
+        self.dialled += 1;
+        let call = self.dialled;
+        self.ledger.of(caller.language).dialled += 1;
+        self.callers.insert(call, caller);
+        self.tell(Event::CallArrived { call: CallId(call), leg: LegId(call), from: Phi(from), to });
+    }
+
+    fn play_done(&mut self, leg: LegId, play: PlayId) {
+        if let Some(caller) = self.callers.get_mut(&leg.0) {
+            if caller.play != Some(play) {
+                return;
+            }
+            caller.play = None;
+            // Announcements remind a waiting caller of the time.
+            let share = self.people.callers[caller.kind].patience.at_announcement;
+            let waits = caller.waits.is_some();
+            if waits && share > 0.0 && self.callers_chance[caller.kind].chance(share) {
+                self.at(Duration::ZERO, Happening::GiveUp(CallId(leg.0)));
+            }
+        } else if !self.lines.contains_key(&leg) {
+            return;
+        }
+        self.tell(Event::PlayDone { leg, play });
+    }
+
+    fn give_up(&mut self, call: CallId) {
+        let Some(caller) = self.callers.get(&call.0) else { return };
+        if caller.talks.is_some() {
+            return;
+        }
+        let kind = caller.kind;
+        let (share, after) = self.people.callers[kind].again;
+        if share > 0.0 && self.callers_chance[kind].chance(share) {
+            if let Some(span) = after.draw(&mut self.callers_chance[kind]) {
+                self.at(span, Happening::ArriveOnce(kind));
+            }
+        }
+        self.left_queue(call.0, Left::GaveUp);
+        self.callers.remove(&call.0);
+        self.tell(Event::LegEnded { leg: LegId(call.0), cause: LegEnd::HungUp });
+    }
+
+    fn bridged(&mut self, offer: OfferId) {
+        let ringing = self.offers[&offer];
+        self.left_queue(ringing.call.0, Left::Answered);
+        if let Some(caller) = self.callers.get_mut(&ringing.call.0) {
+            caller.talks = Some(ringing.agent);
+            let talk = caller.talk;
+            self.ledger.talking.entry(ringing.agent).or_default().start(self.now);
+            if let Some(span) = talk {
+                self.at(span, Happening::TalkDone(ringing.call, offer));
+            }
+        }
+        self.tell(Event::Bridged { offer });
+    }
+
+    fn talk_done(&mut self, call: CallId, offer: OfferId) {
+        let Some(ringing) = self.offers.get(&offer).copied() else { return };
+        let Some(caller) = self.callers.get(&call.0) else { return };
+        assert!(caller.talks.is_some(), "a conversation that ends has begun");
+        let agent_ends = self.people.habits.agent_ends;
+        if agent_ends > 0.0 && self.agents_chance.chance(agent_ends) {
+            self.agent_line_ends(ringing.leg);
+            self.tell(Event::LegEnded { leg: ringing.leg, cause: LegEnd::HungUp });
+        } else {
+            self.caller_line_ends(call.0);
+            self.tell(Event::LegEnded { leg: LegId(call.0), cause: LegEnd::HungUp });
+        }
+    }
+}
+
+/// How a caller's stay in a queue ended.
+pub(super) enum Left {
+    Answered,
+    GaveUp,
+    Moved,
+}
