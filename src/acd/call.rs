@@ -1,7 +1,9 @@
 //! A contact with the centre, its parties and its stays in queues.
 
 use crate::ivr::Session;
-use crate::model::{AgentId, CallId, Class, Destination, Hearing, Language, LegId, OfferId, PhoneNumber, QueueId, RequirementClass, Time};
+use crate::model::{
+    AgentId, CallId, Class, Destination, Hearing, Language, LegId, OfferId, PhoneNumber, PlayId, QueueId, RequirementClass, Time,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,33 @@ pub struct Call {
     pub parties: BTreeMap<LegId, Party>,
     pub hearing: Hearing,
     pub segments: Vec<Segment>,
+    /// 200 OK to the caller.
+    pub answered_at: Option<Time>,
+    /// When we give up that 200.
+    pub answer_due: Option<Time>,
+    /// When the flow's timer comes.
+    pub flow_due: Option<Time>,
+    /// The flow's newest play, while it lasts.
+    pub play: Option<PlayId>,
+    /// An announcement of the queue's own, while it lasts.
+    pub announcement: Option<PlayId>,
+    /// The queue whose music plays.
+    pub treatment: Option<QueueId>,
+    /// Kept for this agent alone until then.
+    pub preferred: Option<(AgentId, Time)>,
+    /// Agents that a hold keeps this call from.
+    pub held_from: Vec<AgentId>,
+    /// Sent to this agent's own hands.
+    pub direct: Option<AgentId>,
+    /// Visits that are over.
+    pub past: Vec<VisitRecord>,
+    /// Agents whose after-call work for this call is under way.
+    pub wrapping: u32,
+    /// The caller is gone: when, and how the call ended. It closes with its last wrap-up.
+    pub over: Option<(Time, Disposition)>,
+    pub wrap_up_code: Option<String>,
+    /// The position that was said last.
+    pub said_position: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +97,19 @@ pub struct Visit {
     pub place: Place,
     pub entered_at: Time,
     pub stage: Stage,
+    /// The next rung of the ladder.
+    pub rung: usize,
+    /// Comfort announcements made.
+    pub comforts: u32,
+    /// The longest wait ends.
+    pub leave_at: Time,
+    /// What is next of ladder, comfort and longest wait: its deadline.
+    pub due: Option<Time>,
+    /// Progressive: how many may ring at once, and when one more may.
+    pub rings: u32,
+    pub next_ring: Option<Time>,
+    /// Offers made through this visit that are over.
+    pub offers: Vec<OfferRecord>,
 }
 
 /// Connecting: the agent has answered, the whisper plays, the sound is not joined yet.
@@ -121,7 +163,12 @@ pub struct Offer {
     pub agent: AgentId,
     pub leg: LegId,
     pub rung_at: Time,
+    pub accepted_at: Option<Time>,
     pub stage: OfferStage,
+    /// The ring, then the bridge, must be over by then.
+    pub due: Time,
+    /// The whisper to the agent, while it lasts.
+    pub whisper: Option<PlayId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,4 +271,51 @@ pub enum TransferKind {
     Complete,
     Cancel,
     Join,
+}
+
+/// How an offer ended; exactly one an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferOutcome {
+    Accepted,
+    Refused(Refusal),
+    Withdrawn(WithdrawWhy),
+}
+
+impl OfferOutcome {
+    pub const LABELS: [&'static str; 8] =
+        ["accepted", "declined", "no_answer", "busy", "unreachable", "answered_elsewhere", "caller_left", "moved"];
+
+    /// The label `outcome` of `offers_total`. An offer that we let ring out is `no_answer`, whoever noticed first.
+    pub fn label(self) -> &'static str {
+        match self {
+            OfferOutcome::Accepted => "accepted",
+            OfferOutcome::Refused(Refusal::Declined) => "declined",
+            OfferOutcome::Refused(Refusal::NoAnswer) | OfferOutcome::Withdrawn(WithdrawWhy::NoAnswer) => "no_answer",
+            OfferOutcome::Refused(Refusal::Busy) => "busy",
+            OfferOutcome::Refused(Refusal::Unreachable) => "unreachable",
+            OfferOutcome::Withdrawn(WithdrawWhy::AnsweredElsewhere) => "answered_elsewhere",
+            OfferOutcome::Withdrawn(WithdrawWhy::CallerLeft) => "caller_left",
+            OfferOutcome::Withdrawn(WithdrawWhy::Moved) => "moved",
+        }
+    }
+}
+
+/// A visit, written down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VisitRecord {
+    pub queue: QueueId,
+    pub language: Language,
+    pub entered_at: Time,
+    pub left_at: Time,
+    pub stage: Stage,
+    pub outcome: VisitOutcome,
+    pub offers: Vec<OfferRecord>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferRecord {
+    pub agent: AgentId,
+    pub rung_at: Time,
+    pub ended_at: Time,
+    pub outcome: OfferOutcome,
 }

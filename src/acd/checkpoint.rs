@@ -1,3 +1,31 @@
-//! The state as a list of events.
+//! What a checkpoint holds beside calls, offers, agents and figures.
+
+use super::call::Refusal;
+use crate::model::{AgentId, CallId, PhoneNumber, QueueId, Time};
+use std::collections::BTreeSet;
+
+/// Everything else that the core remembers.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rest {}
+pub struct Rest {
+    pub now: Time,
+    /// The newest number given to an offer, a leg of ours, a play and a fact.
+    pub offers: u64,
+    pub legs: u64,
+    pub plays: u64,
+    pub facts: u64,
+    pub holds: Vec<(AgentId, Hold)>,
+    /// Who was offered a call last, for round robin.
+    pub last_offered: Vec<(QueueId, AgentId)>,
+    /// Returning callers and the agent they spoke to, the oldest first.
+    pub last_agents: Vec<(PhoneNumber, AgentId)>,
+    /// Queues that are gone from the configuration and serve who still waits.
+    pub retired: BTreeSet<QueueId>,
+}
+
+/// This agent is not offered this call until then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub call: CallId,
+    pub until: Time,
+    pub why: Refusal,
+}

@@ -159,6 +159,10 @@ pub struct Rules {
     pub last_agents_max: u32,
     /// Known reasons for `NotReadyReason::Code`.
     pub not_ready_codes: BTreeSet<u16>,
+    /// No caller waits longer in one queue, whatever the queue says.
+    pub wait_max: Duration,
+    /// Local midnights, sorted: where a day of the figures begins. Empty: at midnight UTC.
+    pub midnights: Arc<[crate::model::Time]>,
 }
 
 impl Default for Rules {
@@ -172,6 +176,8 @@ impl Default for Rules {
             bridge_timeout: Duration::from_secs(10),
             last_agents_max: 100_000,
             not_ready_codes: BTreeSet::new(),
+            wait_max: Duration::from_secs(24 * 3600),
+            midnights: Arc::from([]),
         }
     }
 }

@@ -10,12 +10,16 @@ use crate::model::{
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// The least number of a leg that the core dials; the shell numbers the legs that it sees arrive below this.
+pub const LEGS_OF_THE_CORE: u64 = 1 << 62;
+
 /// One thing that happened outside, in the words of whoever saw it. An event that comes too late is normal and changes nothing but a
 /// fact; an event that cannot be is a bug of the shell and fails an assertion.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     // ── the caller ──
-    /// An INVITE for the configured number `to` from a trunk. `call` and `leg` are new.
+    /// An INVITE for the configured number `to` from a trunk. `call` and `leg` are new; `leg` is below [`LEGS_OF_THE_CORE`], from which
+    /// on the core numbers the legs that it dials itself.
     CallArrived {
         call: CallId,
         leg: LegId,

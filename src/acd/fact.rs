@@ -1,7 +1,8 @@
 //! What became true, one by one: the figures are a fold over this list.
 
 use super::agent::AgentState;
-use super::call::{Disposition, Place, Refusal, Segment, Stage, TransferKind, VisitOutcome, WithdrawWhy};
+pub use super::call::OfferOutcome;
+use super::call::{Disposition, Place, Refusal, Segment, Stage, TransferKind, VisitOutcome};
 use crate::ivr::{FlowName, StepName, StepOutcome};
 use crate::model::{AgentId, CallId, Class, Language, OfferId, QueueId, RequirementClass, Time};
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub enum Fact {
         agent: AgentId,
         outcome: OfferOutcome,
         rung_at: Time,
+        /// When the agent's station answered, if it did.
+        accepted_at: Option<Time>,
     },
     /// This agent and this call are kept apart until then.
     Held {
@@ -102,30 +105,4 @@ pub enum Fact {
     Obsolete {
         event: &'static str,
     },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OfferOutcome {
-    Accepted,
-    Refused(Refusal),
-    Withdrawn(WithdrawWhy),
-}
-
-impl OfferOutcome {
-    pub const LABELS: [&'static str; 8] =
-        ["accepted", "declined", "no_answer", "busy", "unreachable", "answered_elsewhere", "caller_left", "moved"];
-
-    /// The label `outcome` of `offers_total`. An offer that we let ring out is `no_answer`, whoever noticed first.
-    pub fn label(self) -> &'static str {
-        match self {
-            OfferOutcome::Accepted => "accepted",
-            OfferOutcome::Refused(Refusal::Declined) => "declined",
-            OfferOutcome::Refused(Refusal::NoAnswer) | OfferOutcome::Withdrawn(WithdrawWhy::NoAnswer) => "no_answer",
-            OfferOutcome::Refused(Refusal::Busy) => "busy",
-            OfferOutcome::Refused(Refusal::Unreachable) => "unreachable",
-            OfferOutcome::Withdrawn(WithdrawWhy::AnsweredElsewhere) => "answered_elsewhere",
-            OfferOutcome::Withdrawn(WithdrawWhy::CallerLeft) => "caller_left",
-            OfferOutcome::Withdrawn(WithdrawWhy::Moved) => "moved",
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! One call, written down once.
 
-use super::call::{Disposition, Segment, Stage, VisitOutcome};
-use super::fact::OfferOutcome;
-use crate::model::{AgentId, CallId, Language, PhoneNumber, QueueId, Time};
+use super::call::{Disposition, Segment};
+pub use super::call::{OfferRecord, VisitRecord};
+use crate::model::{CallId, Language, PhoneNumber, Time};
 use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,23 +22,4 @@ pub struct CallRecord {
     pub segments: Vec<Segment>,
     pub disposition: Disposition,
     pub wrap_up_code: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct VisitRecord {
-    pub queue: QueueId,
-    pub language: Language,
-    pub entered_at: Time,
-    pub left_at: Time,
-    pub stage: Stage,
-    pub outcome: VisitOutcome,
-    pub offers: Vec<OfferRecord>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OfferRecord {
-    pub agent: AgentId,
-    pub rung_at: Time,
-    pub ended_at: Time,
-    pub outcome: OfferOutcome,
 }

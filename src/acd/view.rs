@@ -27,8 +27,10 @@ pub struct QueueView {
     pub open: u64,
     /// When the longest-waiting visit entered.
     pub longest_since: Option<Time>,
-    /// Agents by state, of those who serve this queue and are logged in.
+    /// Of those who serve this queue.
     pub agents_ready: u64,
+    /// By state, in the order of `AgentState::LABELS`.
+    pub agents: [u64; 7],
     /// The first 50 by rank.
     pub first: Vec<WaitingView>,
 }
