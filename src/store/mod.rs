@@ -15,7 +15,6 @@ pub use seal::MasterKey;
 
 use crate::acd::{CallRecord, Config};
 use crate::model::CallId;
-use arc_swap::ArcSwap;
 use sqlite::Database;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -65,7 +64,7 @@ struct Counts {
 pub struct Store {
     directory: PathBuf,
     key: MasterKey,
-    names: ArcSwap<Names>,
+    names: Names,
     next_call: CallId,
     counts: Arc<Counts>,
     writer: Option<(SyncSender<WriteJob>, JoinHandle<()>)>,
@@ -99,7 +98,7 @@ impl Store {
         Ok(Store {
             directory: directory.into(),
             key: key.clone(),
-            names: ArcSwap::from_pointee(Names::of(config)),
+            names: Names::of(config),
             next_call: CallId(last.map_or(1, |last| last + 1)),
             counts,
             writer: Some((write_jobs, writer)),
@@ -113,13 +112,13 @@ impl Store {
     }
 
     /// After a reload: what queues are called from now on.
-    pub fn rename(&self, config: &Config) {
-        self.names.store(Arc::new(Names::of(config)));
+    pub fn rename(&mut self, config: &Config) {
+        self.names = Names::of(config);
     }
 
     /// Takes one record. Never waits: for no lock, no thread and no disk.
     pub fn write(&self, record: &CallRecord) {
-        let call = StoredCall::new(record, &self.names.load());
+        let call = StoredCall::new(record, &self.names);
         let (jobs, _) = self.writer.as_ref().expect("an open store has its writer");
         let Err(refused) = jobs.try_send(WriteJob::Call(Box::new(call))) else { return };
         let (TrySendError::Full(job) | TrySendError::Disconnected(job)) = refused;

@@ -1,0 +1,173 @@
+//! What answers at which path.
+
+use super::wire::{Centre, Error, ErrorBody, StateAnswer, StateAsked, Why};
+use super::{AgentAsk, Answer, Backend, Explanation};
+use crate::acd::{AgentState, NotReadyReason};
+use crate::model::{AgentId, CallId};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use axum::{Router, serve as serve_http};
+use sha2::{Digest, Sha256};
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// The longest body that is read.
+const BODY_MAX: usize = 16 * 1024;
+
+/// Prometheus' text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Binds the API's address, which must be a loopback address: there is no TLS here.
+pub async fn bind(listen: SocketAddr) -> Result<TcpListener, String> {
+    if !listen.ip().is_loopback() {
+        return Err(format!("http.listen = \"{listen}\": must be a loopback address, such as 127.0.0.1:{}", listen.port()));
+    }
+    TcpListener::bind(listen).await.map_err(|error| format!("http.listen = \"{listen}\": {error}"))
+}
+
+/// Serves until `shutdown` is ready and what was asked before it is answered.
+pub async fn serve(
+    listener: TcpListener,
+    token: &str,
+    backend: Arc<dyn Backend>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    serve_http(listener, router(token, backend)).with_graceful_shutdown(shutdown).await
+}
+
+/// The routes alone.
+pub fn router(token: &str, backend: Arc<dyn Backend>) -> Router {
+    let token: [u8; 32] = Sha256::digest(token).into();
+    let api = Router::new()
+        .route("/view", get(view))
+        .route("/agents/{id}/state", post(agent_state))
+        .route("/why-waiting/{call}", get(why_waiting))
+        .route("/why-idle/{agent}", get(why_idle))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn(move |request: Request, next: Next| authorised(token, request, next)));
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .nest("/api/v1", api)
+        .fallback(nothing_here)
+        .with_state(backend)
+}
+
+type Centred = State<Arc<dyn Backend>>;
+
+async fn metrics(State(backend): Centred) -> Response {
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], backend.metrics().await).into_response()
+}
+
+async fn ready(State(backend): Centred) -> Response {
+    match backend.ready() {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+    }
+}
+
+async fn view(State(backend): Centred) -> Response {
+    Json(Centre::new(&backend.view(), &backend.config())).into_response()
+}
+
+async fn agent_state(State(backend): Centred, Path(id): Path<String>, body: Bytes) -> Result<Response, Response> {
+    let asked: StateAsked = serde_json::from_slice(&body)
+        .map_err(|error| refusal(StatusCode::BAD_REQUEST, "bad_body", format!("{error}; send {{\"state\": \"ready\"}}")))?;
+    let ask = agent_ask(&asked).map_err(|message| refusal(StatusCode::BAD_REQUEST, "bad_state", message))?;
+    let agent = known_agent(&*backend, &id)?;
+    let state = backend.view().agents.get(&agent).map_or(AgentState::LoggedOut, |agent| agent.state);
+    if state == AgentState::LoggedOut {
+        let message = format!("agent {agent} is logged out: register the agent's station first");
+        return Err(refusal(StatusCode::CONFLICT, "logged_out", message));
+    }
+    backend.ask(agent, ask).map_err(|message| refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", message))?;
+    let busy = matches!(state, AgentState::Connecting(_) | AgentState::Talking(_) | AgentState::WrapUp { .. });
+    let answer = StateAnswer { agent: agent.0, asked: asked.state, effective: if busy { "after_call" } else { "now" } };
+    Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+fn agent_ask(asked: &StateAsked) -> Result<AgentAsk, String> {
+    match (asked.state.as_str(), asked.reason.as_deref()) {
+        ("ready", None) => Ok(AgentAsk::Ready),
+        ("logged_out", None) => Ok(AgentAsk::LogOut),
+        ("not_ready", reason) => not_ready_reason(reason.unwrap_or("other")).map(AgentAsk::NotReady),
+        ("ready" | "logged_out", Some(_)) => Err("only not_ready has a reason".into()),
+        (other, _) => Err(format!("state {other:?} (valid: ready, not_ready, logged_out)")),
+    }
+}
+
+fn not_ready_reason(reason: &str) -> Result<NotReadyReason, String> {
+    match reason {
+        "break" => Ok(NotReadyReason::Break),
+        "meal" => Ok(NotReadyReason::Meal),
+        "training" => Ok(NotReadyReason::Training),
+        "other" => Ok(NotReadyReason::Other),
+        code => code
+            .parse()
+            .map(NotReadyReason::Code)
+            .map_err(|_| format!("reason {code:?} (valid: break, meal, training, other, or a configured code's number)")),
+    }
+}
+
+async fn why_waiting(State(backend): Centred, Path(call): Path<String>) -> Result<Response, Response> {
+    let id =
+        call.parse().map(CallId).map_err(|_| refusal(StatusCode::BAD_REQUEST, "bad_call", format!("{call:?} is not a call's number")))?;
+    explain(backend.why_waiting(id), format!("no call {id} in the centre")).await
+}
+
+async fn why_idle(State(backend): Centred, Path(agent): Path<String>) -> Result<Response, Response> {
+    let id = known_agent(&*backend, &agent)?;
+    explain(backend.why_idle(id), format!("no agent {id}")).await
+}
+
+async fn explain(answer: Answer<'_, Option<Explanation>>, unknown: String) -> Result<Response, Response> {
+    let explanation = answer.await.ok_or_else(|| refusal(StatusCode::NOT_FOUND, "not_found", unknown))?;
+    Ok(Json(Why::new(explanation)).into_response())
+}
+
+fn known_agent(backend: &dyn Backend, id: &str) -> Result<AgentId, Response> {
+    let agent = id.parse().map(AgentId).ok().filter(|agent| backend.config().agents.contains_key(agent));
+    agent.ok_or_else(|| refusal(StatusCode::NOT_FOUND, "unknown_agent", format!("no agent {id:?} in the configuration")))
+}
+
+async fn nothing_here() -> Response {
+    refusal(StatusCode::NOT_FOUND, "not_found", "nothing here (valid: /metrics, /healthz, /readyz, /api/v1/view, …)".into())
+}
+
+async fn wrong_method() -> Response {
+    refusal(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "this path takes another method".into())
+}
+
+async fn authorised(token: [u8; 32], request: Request, next: Next) -> Response {
+    if bearer(request.headers()).is_some_and(|given| same(&Sha256::digest(given).into(), &token)) {
+        return next.run(request).await;
+    }
+    let message = "send `Authorization: Bearer TOKEN` with the token of the configuration's [http]".into();
+    let mut response = refusal(StatusCode::UNAUTHORIZED, "unauthorised", message);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+    response
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// Compares digests in a time that does not depend on where they differ.
+fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    one.iter().zip(other).fold(0, |difference, (one, other)| difference | (one ^ other)) == 0
+}
+
+fn refusal(status: StatusCode, code: &'static str, message: String) -> Response {
+    (status, Json(Error { error: ErrorBody { code, message } })).into_response()
+}

@@ -1,0 +1,151 @@
+//! What the API answers, over real sockets.
+
+use super::*;
+use crate::acd::agent::AgentState;
+use crate::acd::config::AgentConfig;
+use crate::acd::view::AgentView;
+use crate::model::Time;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+const TOKEN: &str = "demo-token";
+
+struct Centre {
+    asked: Sender<(AgentId, AgentAsk)>,
+    state: AgentState,
+}
+
+impl Backend for Centre {
+    fn metrics(&self) -> Answer<'_, String> {
+        Box::pin(async { "careline_build_info 1\n".into() })
+    }
+    fn ready(&self) -> Result<(), String> {
+        Err("the prompts are being read".into())
+    }
+    fn view(&self) -> Arc<View> {
+        let agent = AgentView { state: self.state, since: Time(0), reachable: true };
+        Arc::new(View { at: Time(1_000_000), agents: [(AgentId(1001), agent)].into(), ..View::default() })
+    }
+    fn config(&self) -> Arc<Config> {
+        let agent = AgentConfig { name: "Ana".into(), skills: [].into(), queues: [].into(), language: None };
+        Arc::new(Config { agents: [(AgentId(1001), agent)].into(), ..Config::default() })
+    }
+    fn ask(&self, agent: AgentId, asked: AgentAsk) -> Result<(), String> {
+        self.asked.send((agent, asked)).map_err(|_| "the core takes no events now".into())
+    }
+    fn why_waiting(&self, call: CallId) -> Answer<'_, Option<Explanation>> {
+        let answer = Explanation { answer: "nobody speaks es".into(), reasons: vec![Reason { subject: 1001, reason: "lacks es".into() }] };
+        Box::pin(async move { (call == CallId(7)).then_some(answer) })
+    }
+    fn why_idle(&self, _: AgentId) -> Answer<'_, Option<Explanation>> {
+        Box::pin(async { Some(Explanation::default()) })
+    }
+}
+
+/// Serves one centre while `test` asks it, then ends the server.
+fn with_server(state: AgentState, test: impl FnOnce(SocketAddr, Receiver<(AgentId, AgentAsk)>)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listener = runtime.block_on(bind("127.0.0.1:0".parse().unwrap())).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (asked, asks) = channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let backend = Arc::new(Centre { asked, state });
+    let server = runtime.spawn(serve(listener, TOKEN, backend, async { drop(stopped.await) }));
+    test(address, asks);
+    stop.send(()).unwrap();
+    runtime.block_on(server).unwrap().unwrap();
+}
+
+fn ask(address: SocketAddr, line: &str, authorization: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    write!(stream, "{head}Authorization: {authorization}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn with_token(address: SocketAddr, line: &str, body: &str) -> String {
+    ask(address, line, &format!("Bearer {TOKEN}"), body)
+}
+
+#[test]
+fn figures_and_health_are_open_and_the_rest_asks_for_the_token() {
+    with_server(AgentState::Ready, |address, _| {
+        assert!(ask(address, "GET /metrics", "", "").contains("careline_build_info 1\n"));
+        assert!(ask(address, "GET /healthz", "", "").starts_with("HTTP/1.1 200"));
+        assert!(ask(address, "GET /readyz", "", "").contains("not ready: the prompts are being read"));
+        for wrong in ["", "Bearer", "Bearer demo-toke", "Bearer demo-token2", "Basic demo-token"] {
+            for line in ["GET /api/v1/view", "GET /api/v1/nothing", "POST /api/v1/agents/1001/state"] {
+                let answer = ask(address, line, wrong, "");
+                assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("\"unauthorised\""), "{wrong}: {answer}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_view_names_agents_and_their_states() {
+    with_server(AgentState::NotReady(NotReadyReason::Meal), |address, _| {
+        let answer = with_token(address, "GET /api/v1/view", "");
+        let body = answer.split("\r\n\r\n").nth(1).unwrap();
+        let centre: wire::Centre = serde_json::from_str(body).unwrap();
+        assert_eq!(centre.at, "1970-01-01T00:00:01Z");
+        let [agent] = &centre.agents[..] else { panic!("{centre:?}") };
+        assert_eq!((agent.id, &*agent.name, &*agent.state, agent.state_seconds), (1001, "Ana", "not_ready", 1.0));
+        assert_eq!(agent.reason.as_deref(), Some("meal"));
+    });
+}
+
+#[test]
+fn an_agents_state_is_asked_of_the_core() {
+    with_server(AgentState::Talking(CallId(1)), |address, asks| {
+        let answer = with_token(address, "POST /api/v1/agents/1001/state", r#"{"state": "not_ready", "reason": "break"}"#);
+        assert!(answer.starts_with("HTTP/1.1 202") && answer.contains("after_call"), "{answer}");
+        assert_eq!(asks.recv().unwrap(), (AgentId(1001), AgentAsk::NotReady(NotReadyReason::Break)));
+        with_token(address, "POST /api/v1/agents/1001/state", r#"{"state": "ready"}"#);
+        assert_eq!(asks.recv().unwrap(), (AgentId(1001), AgentAsk::Ready));
+    });
+}
+
+#[test]
+fn an_agent_without_a_station_is_not_made_ready() {
+    with_server(AgentState::LoggedOut, |address, _| {
+        let answer = with_token(address, "POST /api/v1/agents/1001/state", r#"{"state": "ready"}"#);
+        assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("register"), "{answer}");
+    });
+}
+
+#[test]
+fn wrong_questions_get_clear_errors() {
+    with_server(AgentState::Ready, |address, _| {
+        for (line, body, status, says) in [
+            ("POST /api/v1/agents/9/state", r#"{"state": "ready"}"#, "404", "no agent"),
+            ("POST /api/v1/agents/x/state", r#"{"state": "ready"}"#, "404", "no agent"),
+            ("POST /api/v1/agents/1001/state", r#"{"state": "idle"}"#, "400", "valid: ready, not_ready, logged_out"),
+            ("POST /api/v1/agents/1001/state", r#"{"state": "not_ready", "reason": "nap"}"#, "400", "valid: break, meal"),
+            ("POST /api/v1/agents/1001/state", "ready", "400", "bad_body"),
+            ("POST /api/v1/agents/1001/state", r#"{"state": "ready", "agent": 2}"#, "400", "unknown field"),
+            ("GET /api/v1/agents/1001/state", "", "405", "another method"),
+            ("GET /api/v1/why-waiting/8", "", "404", "no call 8"),
+            ("GET /api/v1/why-waiting/eight", "", "400", "not a call's number"),
+            ("GET /api/v1/why-idle/8", "", "404", "unknown_agent"),
+            ("GET /api/v1/calls", "", "404", "nothing here"),
+            ("GET /", "", "404", "nothing here"),
+        ] {
+            let answer = with_token(address, line, body);
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(says), "{line} {body}: {answer}");
+            assert!(answer.contains("content-type: application/json"), "{line} {body}: {answer}");
+        }
+        assert!(with_token(address, "GET /api/v1/why-waiting/7", "").contains(r#"{"subject":1001,"reason":"lacks es"}"#));
+        assert!(with_token(address, "GET /api/v1/why-idle/1001", "").starts_with("HTTP/1.1 200"));
+    });
+}
+
+#[test]
+fn only_loopback_is_bound() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = runtime.block_on(bind("0.0.0.0:0".parse().unwrap())).unwrap_err();
+    assert!(error.contains("http.listen") && error.contains("loopback"), "{error}");
+}

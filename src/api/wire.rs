@@ -1,0 +1,181 @@
+//! The API's own JSON types. A field is added, never renamed: programs outside rely on them.
+
+use super::Explanation;
+use crate::acd::agent::AgentState;
+use crate::acd::call::Stage;
+use crate::acd::view::{AgentView, QueueView, WaitingView};
+use crate::acd::{Config, View};
+use crate::model::{Class, Time};
+use serde::{Deserialize, Serialize};
+
+/// The centre at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Centre {
+    /// RFC 3339, UTC.
+    pub at: String,
+    pub calls: Calls,
+    pub queues: Vec<Queue>,
+    pub agents: Vec<Agent>,
+}
+
+/// Calls in the centre, by what they are in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calls {
+    pub flow: u64,
+    pub queue: u64,
+    pub talking: u64,
+    pub wrap_up: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Queue {
+    pub name: String,
+    /// Waiting, ringing and connecting.
+    pub open: u64,
+    pub longest_wait_seconds: f64,
+    pub agents_ready: u64,
+    /// The first fifty by rank.
+    pub first: Vec<Waiting>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub call: u64,
+    pub language: String,
+    pub class: String,
+    pub stage: String,
+    pub wait_seconds: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    pub id: u64,
+    pub name: String,
+    pub state: String,
+    /// Of `not_ready`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub state_seconds: f64,
+    pub reachable: bool,
+}
+
+/// What `POST /api/v1/agents/{id}/state` takes.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateAsked {
+    pub state: String,
+    pub reason: Option<String>,
+}
+
+/// …and answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StateAnswer {
+    pub agent: u64,
+    pub asked: String,
+    /// `now`, or `after_call` where the agent is in a call or its wrap-up.
+    pub effective: &'static str,
+}
+
+/// The answer of `why-waiting` and `why-idle`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Why {
+    pub answer: String,
+    pub reasons: Vec<WhyNot>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WhyNot {
+    pub subject: u64,
+    pub reason: String,
+}
+
+/// Every error of `/api`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Error {
+    pub error: ErrorBody,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ErrorBody {
+    /// For programs; never changes.
+    pub code: &'static str,
+    /// For people: what is wrong and what to do.
+    pub message: String,
+}
+
+impl Centre {
+    pub fn new(view: &View, config: &Config) -> Centre {
+        let queues = view.queues.iter().map(|(id, queue)| {
+            let name = config.queues.get(id).map_or_else(|| format!("queue-{id}"), |queue| queue.name.to_string());
+            Queue::new(name, queue, view.at)
+        });
+        let agents = view.agents.iter().map(|(id, agent)| {
+            let name = config.agents.get(id).map_or_else(String::new, |agent| agent.name.to_string());
+            Agent::new(id.0, name, agent, view.at)
+        });
+        Centre {
+            at: rfc3339(view.at),
+            calls: Calls { flow: view.in_flow, queue: view.in_queue, talking: view.talking, wrap_up: view.wrapping },
+            queues: queues.collect(),
+            agents: agents.collect(),
+        }
+    }
+}
+
+impl Queue {
+    fn new(name: String, queue: &QueueView, now: Time) -> Queue {
+        Queue {
+            name,
+            open: queue.open,
+            longest_wait_seconds: queue.longest_since.map_or(0.0, |since| now.since(since).as_secs_f64()),
+            agents_ready: queue.agents_ready,
+            first: queue.first.iter().map(|waiting| Waiting::new(waiting, now)).collect(),
+        }
+    }
+}
+
+impl Waiting {
+    fn new(waiting: &WaitingView, now: Time) -> Waiting {
+        let class = match waiting.class {
+            Class::Urgent => "urgent",
+            Class::High => "high",
+            Class::Normal => "normal",
+            Class::Low => "low",
+        };
+        let stage = match waiting.stage {
+            Stage::Waiting => "waiting",
+            Stage::Ringing => "ringing",
+            Stage::Connecting => "connecting",
+        };
+        Waiting {
+            call: waiting.call.0,
+            language: waiting.language.to_string(),
+            class: class.into(),
+            stage: stage.into(),
+            wait_seconds: now.since(waiting.entered_at).as_secs_f64(),
+        }
+    }
+}
+
+impl Agent {
+    fn new(id: u64, name: String, agent: &AgentView, now: Time) -> Agent {
+        let reason = match agent.state {
+            AgentState::NotReady(reason) => Some(reason.label().into()),
+            _ => None,
+        };
+        let state_seconds = now.since(agent.since).as_secs_f64();
+        Agent { id, name, state: agent.state.label().into(), reason, state_seconds, reachable: agent.reachable }
+    }
+}
+
+impl Why {
+    pub fn new(explanation: Explanation) -> Why {
+        let reasons = explanation.reasons.into_iter().map(|why| WhyNot { subject: why.subject, reason: why.reason });
+        Why { answer: explanation.answer, reasons: reasons.collect() }
+    }
+}
+
+fn rfc3339(time: Time) -> String {
+    let micros = i64::try_from(time.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX).to_string()
+}
