@@ -31,6 +31,8 @@ pub struct Sim {
     pub(super) dialled: u64,
     pub(super) dialling: bool,
     pub(super) events: u64,
+    /// What the core was told, if somebody wants it.
+    pub(super) written: Option<Vec<(Time, Event)>>,
 }
 
 pub(super) struct Caller {
@@ -74,6 +76,7 @@ impl Sim {
             dialled: 0,
             dialling: true,
             events: 0,
+            written: None,
             people,
         };
         for agent in &sim.people.agents {
@@ -114,6 +117,11 @@ impl Sim {
         &self.ledger
     }
 
+    /// Σ (now − entered) over the callers who wait at this moment.
+    pub fn time_of_those_in_line(&self) -> Duration {
+        self.callers.values().filter_map(|caller| caller.waits).map(|since| self.now.since(since)).sum()
+    }
+
     /// Lives until `at`, that moment's happenings included.
     pub fn run_until(&mut self, at: Time) {
         while self.next_time().is_some_and(|next| next <= at) {
@@ -126,6 +134,22 @@ impl Sim {
     pub fn run_arrivals(&mut self, count: u64) {
         let target = self.dialled + count;
         while self.dialled < target && self.step() {}
+    }
+
+    /// Lives until the core has been given so many events more.
+    pub fn run_events(&mut self, count: u64) {
+        let target = self.events + count;
+        while self.events < target && self.step() {}
+    }
+
+    /// From now on, keeps the list of what the core is told: it can be given to another core.
+    pub fn write_down(&mut self) {
+        self.written.get_or_insert_default();
+    }
+
+    /// The list so far, which begins anew.
+    pub fn take_written(&mut self) -> Vec<(Time, Event)> {
+        self.written.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Nobody dials any more: lives until nothing more happens.
@@ -165,6 +189,9 @@ impl Sim {
     /// One event to the core, and its commands carried out.
     fn tell(&mut self, event: Event) {
         self.events += 1;
+        if let Some(written) = &mut self.written {
+            written.push((self.now, event.clone()));
+        }
         let mut commands = std::mem::take(&mut self.commands);
         self.acd.handle(self.now, event, &mut commands);
         commands.drain(..).for_each(|command| self.obey(command));
