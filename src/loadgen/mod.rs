@@ -9,6 +9,10 @@
 //! `crowd` the thread with the sockets, `ledger` what they saw, `compare` and `scrape` whether the server tells the same story.
 
 pub mod chance;
+pub mod digest;
 pub mod ledger;
 pub mod message;
 pub mod plan;
+pub mod sdp;
+pub mod tone;
+pub mod voice;
