@@ -115,7 +115,8 @@ pub fn lines(headers: &Headers) -> Option<Lines> {
         to: value!(headers, To)?.to_string(),
         cseq: number.parse().ok()?,
         method: method.trim().parse().ok()?,
-        contact: value!(headers, Contact).and_then(uri_in).map(str::to_string),
+        // A Contact that rsip cannot hold could not be written back.
+        contact: value!(headers, Contact).and_then(uri_in).filter(|uri| Uri::try_from(*uri).is_ok()).map(str::to_string),
         reason,
     })
 }
