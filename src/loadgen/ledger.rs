@@ -37,6 +37,8 @@ pub enum CallerStep {
     KeyPressed(char),
     /// The tone of this agent, known with certainty for the first time.
     HeardAgent(u64),
+    /// A tone that no agent has: somebody else's call.
+    HeardStranger(usize),
     CancelSent,
     /// A final refusal of the INVITE.
     Refused(u16),
@@ -62,6 +64,8 @@ pub struct OfferEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OfferStep {
     InviteReceived,
+    /// It came while another call was there.
+    RungWhileBusy,
     RingingSent,
     AnswerSent,
     /// A final refusal: 486 busy, 603 declined.

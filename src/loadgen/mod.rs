@@ -8,7 +8,10 @@
 //! socket (sans-IO), `voice` one party's sound, `plan` what people are going to do, `caller` and `agent` how they do it,
 //! `crowd` the thread with the sockets, `ledger` what they saw, `compare` and `scrape` whether the server tells the same story.
 
+pub mod agent;
+pub mod caller;
 pub mod chance;
+pub mod crowd;
 pub mod digest;
 pub mod ledger;
 pub mod message;

@@ -6,7 +6,7 @@ use super::message::{self, Draft, Lines};
 use super::transaction::{Due, Response, Transactions};
 use crate::model::Time;
 use rsip::{Header, Method, Request, SipMessage};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const REGISTRATION: Duration = Duration::from_secs(300);
 #[derive(Debug, Default)]
 pub struct Output {
     pub send: Vec<Vec<u8>>,
-    pub seen: Vec<Seen>,
+    pub seen: VecDeque<Seen>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,10 +242,10 @@ impl Phone {
             match one {
                 Due::Send(bytes) => out.send.push(bytes),
                 Due::Lost(Some(dialog), _) => {
-                    out.seen.push(Seen::Lost { dialog });
+                    out.seen.push_back(Seen::Lost { dialog });
                     self.forget(dialog);
                 }
-                Due::Lost(None, Method::Register) => out.seen.push(Seen::RegistrationRefused(408)),
+                Due::Lost(None, Method::Register) => out.seen.push_back(Seen::RegistrationRefused(408)),
                 Due::Lost(None, _) => {}
             }
         }
@@ -265,7 +265,7 @@ impl Phone {
                 self.invite_response(now, dialog, code, response, &lines, out);
             }
             Response::Fresh(Some(dialog)) if lines.method == Method::Bye && code >= 200 => {
-                out.seen.push(Seen::ByeAnswered { dialog });
+                out.seen.push_back(Seen::ByeAnswered { dialog });
                 self.forget(dialog);
             }
             Response::Fresh(None) if lines.method == Method::Register && code >= 200 => {
@@ -281,7 +281,7 @@ impl Phone {
         let Stage::Calling { progress, cancel } = d.stage else { return };
         if code < 200 {
             d.stage = Stage::Calling { progress: true, cancel };
-            out.seen.push(Seen::Progress { dialog, code });
+            out.seen.push_back(Seen::Progress { dialog, code });
             if cancel && !progress {
                 self.send_cancel(now, dialog, out);
             }
@@ -294,7 +294,7 @@ impl Phone {
             let ack = self.in_dialog(dialog, Method::Ack, &invite);
             out.send.push(ack.clone());
             self.transactions.acknowledge(&invite, ack);
-            out.seen.push(Seen::Refused { dialog, code });
+            out.seen.push_back(Seen::Refused { dialog, code });
             self.forget(dialog);
             return;
         }
@@ -307,10 +307,10 @@ impl Phone {
         out.send.push(ack.clone());
         self.transactions.acknowledge(&invite, ack);
         if cancel {
-            out.seen.push(Seen::LateAnswer { dialog });
+            out.seen.push_back(Seen::LateAnswer { dialog });
             self.send_bye(now, dialog, out);
         } else {
-            out.seen.push(Seen::Established { dialog, sdp: response.body.clone() });
+            out.seen.push_back(Seen::Established { dialog, sdp: response.body.clone() });
         }
     }
 
@@ -319,7 +319,7 @@ impl Phone {
         if code == 200 {
             registration.tried = false;
             registration.renew_at = Some(now + REGISTRATION / 2);
-            out.seen.push(Seen::Registered);
+            out.seen.push_back(Seen::Registered);
             return;
         }
         let challenge = message::challenges(headers).find_map(Challenge::read);
@@ -328,7 +328,7 @@ impl Phone {
                 registration.challenge = Some((challenge, 0));
                 self.send_register(now, out);
             }
-            _ => out.seen.push(Seen::RegistrationRefused(code)),
+            _ => out.seen.push_back(Seen::RegistrationRefused(code)),
         }
     }
 
@@ -371,7 +371,7 @@ impl Phone {
             Method::Bye => {
                 d.stage = Stage::Over;
                 self.respond(now, request, lines, None, 200, None, out);
-                out.seen.push(Seen::ByeReceived { dialog });
+                out.seen.push_back(Seen::ByeReceived { dialog });
                 self.forget(dialog);
             }
             Method::Invite => {
@@ -404,7 +404,7 @@ impl Phone {
         let shown = message::display_name(&lines.from).to_string();
         let sdp = request.body.clone();
         self.transactions.answer(now, &lines.branch, &request, Some(dialog), 100, Vec::new());
-        out.seen.push(Seen::Incoming { dialog, shown, sdp });
+        out.seen.push_back(Seen::Incoming { dialog, shown, sdp });
     }
 
     fn answer_invite(&mut self, now: Time, dialog: DialogId, code: u16, sdp: Option<String>, out: &mut Output) {
@@ -424,7 +424,7 @@ impl Phone {
         self.respond(now, request, lines, None, 200, None, out);
         if self.dialogs.get(&dialog).is_some_and(|d| d.stage == Stage::Ringing && d.invite == lines.branch) {
             self.answer_invite(now, dialog, 487, None, out);
-            out.seen.push(Seen::Cancelled { dialog });
+            out.seen.push_back(Seen::Cancelled { dialog });
             self.forget(dialog);
         }
     }
@@ -437,7 +437,7 @@ impl Phone {
         let Some(dialog) = self.by_call_id.get(&lines.call_id).copied() else { return true };
         let invite = self.dialogs[&dialog].invite.clone();
         if self.transactions.acknowledged(now, &invite) {
-            out.seen.push(Seen::Acknowledged { dialog });
+            out.seen.push_back(Seen::Acknowledged { dialog });
         }
         true
     }
@@ -707,7 +707,7 @@ mod tests {
             }
             out = Output::default();
             phone.receive(Time(1), text.as_bytes(), &mut out);
-            assert_eq!(out.seen.pop(), expected);
+            assert_eq!(out.seen.pop_back(), expected);
         }
         assert_eq!(answers, 1);
         phone.handle_timer(Time(151_000_000), &mut out);

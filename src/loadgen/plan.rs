@@ -54,6 +54,8 @@ pub struct Manners {
     /// Hangs up within a second and a half of joining the queue: mostly while the agent's station rings.
     pub hang_up_at_once: u64,
     pub change_queue: u64,
+    /// Hangs up at once after dialling: CANCEL, or BYE if the answer was faster.
+    pub regret: u64,
     pub decline: u64,
     pub busy: u64,
     pub no_answer: u64,
@@ -71,6 +73,7 @@ impl Default for Manners {
             hang_up_in_flow: 5,
             hang_up_at_once: 4,
             change_queue: 2,
+            regret: 1,
             decline: 4,
             busy: 2,
             no_answer: 2,
@@ -89,6 +92,7 @@ pub struct Caller {
     pub patience: Duration,
     /// Never reaches a queue: hangs up during the first words.
     pub hurried: bool,
+    pub regrets: bool,
     pub change_at: Option<Duration>,
     pub talk: Duration,
 }
@@ -144,7 +148,8 @@ impl Plan {
         let change = errand.change.is_some() && !hurried && chance.percent(manners.change_queue);
         let change_at = change.then(|| joined + chance.between(Duration::from_millis(500), Duration::from_millis(4_000)));
         let talk = chance.between(manners.caller_talk.0, manners.caller_talk.1);
-        Caller { from: caller_number(n), errand, keys, patience, hurried, change_at, talk }
+        let regrets = chance.percent(manners.regret);
+        Caller { from: caller_number(n), errand, keys, patience, hurried, regrets, change_at, talk }
     }
 
     fn errand(&self, chance: &mut Chance) -> Errand {
