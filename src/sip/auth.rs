@@ -93,6 +93,10 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
+    pub fn set_lifetime(&mut self, lifetime: Duration) {
+        self.lifetime = lifetime;
+    }
+
     pub fn new(lifetime: Duration, random: &mut Random) -> Authenticator {
         let mut secret = [0; 32];
         for part in secret.chunks_exact_mut(8) {
@@ -126,17 +130,17 @@ impl Authenticator {
         same(self.nonce(time, salt).as_bytes(), nonce.as_bytes()).then_some((time, salt))
     }
 
-    /// Judges the Authorization of a request for `user`. An unknown user (`None`) is Wrong, after the same work.
+    /// Judges the Authorization of a request, by its `line` (method and Request-URI), for the `claim` (user and what is known of them).
+    /// An unknown user (`None`) is Wrong, after the same work.
     pub fn judge(
         &mut self,
         now: Time,
         message: &Message,
-        method: &str,
-        uri: &[u8],
+        line: (&str, &[u8]),
         realm: &str,
-        user: &str,
-        known: Option<&Credentials>,
+        claim: (&str, Option<&Credentials>),
     ) -> Verdict {
+        let ((method, uri), (user, known)) = (line, claim);
         let digests = message.all(Header::Authorization).filter_map(Fields::read);
         let Some(fields) = digests.filter(|fields| fields.get("realm").as_deref() == Some(realm)).last() else { return Verdict::Missing };
         let Some(given) = fields.answer() else { return Verdict::Wrong };
@@ -287,7 +291,7 @@ mod tests {
                 algorithm.name()
             );
             let message = Message::read(text.as_bytes(), 64).unwrap();
-            self.auth.judge(Time(now), &message, "REGISTER", URI.as_bytes(), "care", "1001", Some(&self.known.clone()))
+            self.auth.judge(Time(now), &message, ("REGISTER", URI.as_bytes()), "care", ("1001", Some(&self.known)))
         }
     }
 

@@ -3,10 +3,15 @@
 
 pub mod api;
 pub mod auth;
+mod dialog;
 pub mod endpoint;
 pub mod message;
 pub mod random;
+mod registrar;
+mod timer;
+mod transaction;
 pub mod transport;
+mod writer;
 
 pub use api::{Counts, DialogId, Flow, Invite, Limits, Network, NotReachable, Output, Reason, Report, Settings, Transport, Trunk};
 pub use auth::Credentials;

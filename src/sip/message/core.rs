@@ -27,6 +27,19 @@ impl<'a> Core<'a> {
                 return Err(Flaw("A header more than once"));
             }
         }
+        let core = Core::parts(message)?;
+        if let Start::Request { method, uri } = message.start {
+            core.check_request(message, method, uri)?;
+        }
+        Ok(core)
+    }
+
+    /// What can be read of a message that was found broken elsewhere, so that its answer finds its way.
+    pub fn lenient(message: &Message<'a>) -> Option<Core<'a>> {
+        Core::parts(message).ok()
+    }
+
+    fn parts(message: &Message<'a>) -> Result<Core<'a>, Flaw> {
         let need = |header, flaw| message.first(header).ok_or(Flaw(flaw));
         let hops = need(Header::Via, "Missing Via")?;
         let via = Via::read(list(hops).next().expect("a list has a first value"))?;
@@ -37,11 +50,7 @@ impl<'a> Core<'a> {
             return Err(Flaw("Bad Call-ID"));
         }
         let (cseq, method) = cseq(need(Header::CSeq, "Missing CSeq")?).ok_or(Flaw("Bad CSeq"))?;
-        let core = Core { via, from, to, call_id, cseq, method };
-        if let Start::Request { method, uri } = message.start {
-            core.check_request(message, method, uri)?;
-        }
-        Ok(core)
+        Ok(Core { via, from, to, call_id, cseq, method })
     }
 
     fn check_request(&self, message: &Message<'a>, method: &str, uri: &[u8]) -> Result<(), Flaw> {

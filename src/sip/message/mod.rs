@@ -7,7 +7,7 @@ mod value;
 
 pub use self::core::Core;
 pub use header::Header;
-pub use uri::{Scheme, Uri, unescape};
+pub use uri::{Scheme, Uri, address, escape_user, unescape};
 pub use value::{NameAddr, Params, Via, list, number, text, tokens, trim};
 
 /// What is wrong with a message, as the reason phrase says it.

@@ -102,17 +102,19 @@ impl<'a> Params<'a> {
         (rest.is_empty() || rest[0] == b';').then_some((name, Some(value), rest))
     }
 
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let (name, value, next) = Params::step(rest)?;
+            rest = next;
+            Some((name, value))
+        })
+    }
+
     /// The value of a parameter: empty if it has none, `None` if it is absent. Quotes are kept.
     pub fn get(&self, name: &str) -> Option<&'a [u8]> {
-        let mut rest = self.0;
-        while !rest.is_empty() {
-            let (key, value, next) = Params::step(rest)?;
-            if key.eq_ignore_ascii_case(name.as_bytes()) {
-                return Some(value.unwrap_or(&[]));
-            }
-            rest = next;
-        }
-        None
+        self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value.unwrap_or(&[]))
     }
 }
 

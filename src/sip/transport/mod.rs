@@ -2,4 +2,4 @@
 
 mod udp;
 
-pub use udp::Udp;
+pub use udp::{DATAGRAM_MAX, Udp};

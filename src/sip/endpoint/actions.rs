@@ -1,0 +1,193 @@
+//! What can be asked of a dialog. An action that comes too late does nothing: late truth is normal.
+
+use super::Endpoint;
+use crate::model::Time;
+use crate::sip::api::{DialogId, Flow, Invite, NotReachable, Output, Reason};
+use crate::sip::dialog::{Answer, Cancel, Dialog, Stage, hop_request};
+use crate::sip::message::escape_user;
+use crate::sip::timer::{T1, T1_X64, Timer};
+use crate::sip::transaction::{ClientKey, Kind};
+use crate::sip::writer::{ALLOW, contact};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+impl Endpoint {
+    /// 180 to their INVITE.
+    pub fn ring(&mut self, now: Time, dialog: DialogId, out: &mut Vec<Output>) {
+        let Some((Stage::Incoming(key), flow)) = self.dialogs.get(&dialog).map(|dialog| (dialog.stage, dialog.flow)) else { return };
+        let extra = format!("Contact: {}\r\n", contact(&flow));
+        self.servers.answer(now, key, (180, extra.as_bytes(), b""), &mut self.timers, out);
+    }
+
+    /// 200 to their INVITE, again until its ACK; [`Report::Acked`](crate::sip::Report::Acked) or `Ended { lost }` follows.
+    pub fn accept(&mut self, now: Time, dialog: DialogId, sdp: &[u8], out: &mut Vec<Output>) {
+        let Some(Stage::Incoming(key)) = self.dialogs.get(&dialog).map(|dialog| dialog.stage) else { return };
+        let extra = self.success_headers(dialog);
+        let sent = self.servers.answer(now, key, (200, extra.as_bytes(), sdp), &mut self.timers, out);
+        let Some(known) = self.dialogs.get_mut(&dialog) else { return };
+        known.stage = Stage::Up;
+        self.repeat_answer(now, dialog, sent);
+    }
+
+    fn success_headers(&self, dialog: DialogId) -> String {
+        let flow = self.dialogs.get(&dialog).expect("just found").flow;
+        format!("Contact: {}\r\n{ALLOW}", contact(&flow))
+    }
+
+    fn repeat_answer(&mut self, now: Time, id: DialogId, sent: Option<(Flow, Arc<[u8]>)>) {
+        let (Some((flow, bytes)), Some(dialog)) = (sent, self.dialogs.get_mut(&id)) else { return };
+        let cseq = dialog.remote_cseq.expect("their INVITE has one");
+        let answer = dialog.answer.insert(Answer { flow, bytes, cseq, interval: T1, resend: None, end: None });
+        self.timers.set(&mut answer.resend, Some(now + T1), Timer::AnswerResend(id));
+        self.timers.set(&mut answer.end, Some(now + T1_X64), Timer::AnswerEnd(id));
+    }
+
+    /// Refuses their INVITE with a code of 300 or above. There is no last word.
+    pub fn reject(&mut self, now: Time, dialog: DialogId, code: u16, out: &mut Vec<Output>) {
+        assert!((300..700).contains(&code), "{code} refuses nothing");
+        let Some(Stage::Incoming(key)) = self.dialogs.get(&dialog).map(|dialog| dialog.stage) else { return };
+        let extra: &[u8] = if code == 503 { b"Retry-After: 5\r\n" } else { b"" };
+        self.servers.answer(now, key, (code, extra, b""), &mut self.timers, out);
+        self.remove(dialog);
+    }
+
+    /// Calls a station at the contact that it registered last, over the flow that it registered on.
+    pub fn invite(&mut self, now: Time, invite: Invite, out: &mut Vec<Output>) -> Result<DialogId, NotReachable> {
+        if self.is_full() || self.dialogs.len() >= self.settings.limits.dialogs {
+            self.counts.overloaded += 1;
+            return Err(NotReachable);
+        }
+        let (target, flow, pinned) = match invite.route {
+            Some((uri, flow)) => (uri, flow, false),
+            None => {
+                let binding = self.registrar.newest(&invite.user).ok_or(NotReachable)?;
+                (binding.uri.clone(), binding.flow, true)
+            }
+        };
+        let to = if pinned { address_of("", &invite.user, &flow) } else { format!("<{target}>") };
+        let from = address_of(&invite.caller_name, &invite.from_user, &flow);
+        let call_id = format!("{:016x}{:016x}", self.random.next(), self.random.next());
+        let key = ClientKey { branch: self.random.next(), cancel: false };
+        let mut dialog = Dialog::to_send(key, flow, self.random.next(), call_id, (from, to), target);
+        (dialog.pinned, dialog.own_call_id, dialog.local_cseq) = (pinned, true, 1);
+        let mut extra = ALLOW.to_string();
+        for (name, value) in &invite.headers {
+            let _ = write!(extra, "{name}: {}\r\n", value.replace(['\r', '\n'], " "));
+        }
+        let body = invite.sdp.unwrap_or_default();
+        // Over this flow, whatever the target says: `route` names it.
+        let (_, bytes) = dialog.request(&mut self.scratch, "INVITE", 1, key.branch, extra.as_bytes(), &body);
+        let id = self.keep(dialog);
+        self.clients.open(now, key, Kind::Invite, (flow, bytes), Some(id), &mut self.timers, out);
+        Ok(id)
+    }
+
+    /// Gives up our INVITE: one of Refused, LateAnswer and Timeout follows. The CANCEL waits for a provisional answer.
+    pub fn cancel(&mut self, now: Time, dialog: DialogId, reason: Option<Reason>, out: &mut Vec<Output>) {
+        let Some(Stage::Outgoing { invite, provisional, cancel }) = self.dialogs.get_mut(&dialog).map(|dialog| &mut dialog.stage) else {
+            return;
+        };
+        match (*cancel, *provisional) {
+            (Cancel::No, false) => *cancel = Cancel::Wanted(reason),
+            (Cancel::No, true) => {
+                *cancel = Cancel::Sent;
+                let invite = *invite;
+                self.send_cancel(now, invite, reason, out);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn send_cancel(&mut self, now: Time, invite: ClientKey, reason: Option<Reason>, out: &mut Vec<Output>) {
+        let Some(client) = self.clients.get(invite) else { return };
+        let extra: &[u8] = match reason {
+            Some(Reason::CompletedElsewhere) => b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n",
+            None => b"",
+        };
+        let (flow, request, dialog) = (client.flow, client.request.clone(), client.dialog);
+        let bytes = hop_request(&mut self.scratch, &request, "CANCEL", None, extra);
+        let key = ClientKey { cancel: true, ..invite };
+        self.clients.open(now, key, Kind::Cancel, (flow, bytes), dialog, &mut self.timers, out);
+        self.clients.limit(now, invite, &mut self.timers);
+    }
+
+    /// Ends the dialog, in whatever stage it is: BYE (after the ACK to our 200, if that is still out), CANCEL, or 480.
+    pub fn bye(&mut self, now: Time, dialog: DialogId, out: &mut Vec<Output>) {
+        let Some(known) = self.dialogs.get_mut(&dialog) else { return };
+        match known.stage {
+            Stage::Up if known.answer.is_some() => known.hang_up = true,
+            Stage::Up => self.send_bye(now, dialog, None, out),
+            Stage::Incoming(_) => self.reject(now, dialog, 480, out),
+            Stage::Outgoing { .. } => self.cancel(now, dialog, None, out),
+            Stage::Closing => {}
+        }
+    }
+
+    pub(super) fn send_bye(&mut self, now: Time, id: DialogId, reason: Option<Reason>, out: &mut Vec<Output>) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        dialog.stage = Stage::Closing;
+        dialog.local_cseq += 1;
+        let branch = self.random.next();
+        let extra: &[u8] = if reason.is_some() { b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n" } else { b"" };
+        let request = dialog.request(&mut self.scratch, "BYE", dialog.local_cseq, branch, extra, b"");
+        if let Some(key) = dialog.reoffer_in.take() {
+            self.servers.answer(now, key, (487, b"", b""), &mut self.timers, out);
+        }
+        self.clients.open(now, ClientKey { branch, cancel: false }, Kind::Bye, request, Some(id), &mut self.timers, out);
+    }
+
+    /// Asks an established peer whether it is still there (OPTIONS in the dialog). 481, or no answer in 64·T1, ends the dialog as lost.
+    pub fn probe(&mut self, now: Time, dialog: DialogId, out: &mut Vec<Output>) {
+        let Some(known) = self.dialogs.get_mut(&dialog).filter(|known| known.stage == Stage::Up) else { return };
+        known.local_cseq += 1;
+        let branch = self.random.next();
+        let request = known.request(&mut self.scratch, "OPTIONS", known.local_cseq, branch, b"", b"");
+        self.clients.open(now, ClientKey { branch, cancel: false }, Kind::Other, request, Some(dialog), &mut self.timers, out);
+    }
+
+    /// Offers anew in an established dialog. False if it cannot be done now: another offer is open.
+    pub fn reoffer(&mut self, now: Time, dialog: DialogId, sdp: &[u8], out: &mut Vec<Output>) -> bool {
+        let Some(known) = self.dialogs.get_mut(&dialog) else { return false };
+        let free = known.reoffer_in.is_none() && known.reoffer_out.is_none() && known.answer.is_none();
+        if known.stage != Stage::Up || !free {
+            return false;
+        }
+        known.local_cseq += 1;
+        let key = ClientKey { branch: self.random.next(), cancel: false };
+        known.reoffer_out = Some(key);
+        let request = known.request(&mut self.scratch, "INVITE", known.local_cseq, key.branch, ALLOW.as_bytes(), sdp);
+        self.clients.open(now, key, Kind::Reinvite, request, Some(dialog), &mut self.timers, out);
+        true
+    }
+
+    /// 200 to their re-INVITE, with our answer (or, to one without an offer, our offer).
+    pub fn answer_reoffer(&mut self, now: Time, dialog: DialogId, sdp: &[u8], out: &mut Vec<Output>) {
+        let Some(key) = self.dialogs.get_mut(&dialog).and_then(|known| known.reoffer_in.take()) else { return };
+        let extra = self.success_headers(dialog);
+        let sent = self.servers.answer(now, key, (200, extra.as_bytes(), sdp), &mut self.timers, out);
+        self.repeat_answer(now, dialog, sent);
+    }
+
+    /// Refuses their re-INVITE (488, 491…): the dialog stands as it was.
+    pub fn reject_reoffer(&mut self, now: Time, dialog: DialogId, code: u16, out: &mut Vec<Output>) {
+        assert!((300..700).contains(&code), "{code} refuses nothing");
+        let Some(key) = self.dialogs.get_mut(&dialog).and_then(|known| known.reoffer_in.take()) else { return };
+        self.servers.answer(now, key, (code, b"", b""), &mut self.timers, out);
+    }
+}
+
+/// `"Name" <sip:user@host:port>` of ours.
+fn address_of(name: &str, user: &str, flow: &Flow) -> String {
+    let mut text = Vec::new();
+    if !name.is_empty() {
+        let plain: String = name.chars().filter(|c| !c.is_control()).collect();
+        text.extend_from_slice(format!("\"{}\" ", plain.replace('\\', "\\\\").replace('"', "\\\"")).as_bytes());
+    }
+    text.extend_from_slice(b"<sip:");
+    if !user.is_empty() {
+        escape_user(user, &mut text);
+        text.push(b'@');
+    }
+    text.extend_from_slice(format!("{}>", flow.local).as_bytes());
+    String::from_utf8(text).expect("made of text")
+}

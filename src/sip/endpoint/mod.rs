@@ -1,0 +1,249 @@
+//! The stack's door: messages and timers in, messages and reports out.
+
+mod actions;
+mod register;
+mod requests;
+mod responses;
+mod sources;
+mod within;
+
+use super::api::{Counts, DialogId, Flow, Output, Report, Settings};
+use super::auth::Authenticator;
+use super::dialog::{Dialog, Stage};
+use super::message::{Core, Message, Start};
+use super::random::Random;
+use super::registrar::Registrar;
+use super::timer::{Timer, Timers};
+use super::transaction::{Clients, Kind, ServerKey, Servers};
+use super::writer::{Head, reply_flow};
+use crate::model::Time;
+use sources::Sources;
+use std::collections::{BTreeMap, HashMap};
+
+/// One SIP user agent server and client, with its registrar. It owns no socket and no clock.
+#[derive(Debug)]
+pub struct Endpoint {
+    settings: Settings,
+    random: Random,
+    /// Keys the transaction table, so that nobody can aim at another's transaction.
+    secret: u64,
+    timers: Timers,
+    servers: Servers,
+    clients: Clients,
+    dialogs: BTreeMap<DialogId, Dialog>,
+    /// Dialogs by our own tag.
+    tags: HashMap<u64, DialogId>,
+    registrar: Registrar,
+    auth: Authenticator,
+    sources: Sources,
+    last_dialog: u64,
+    scratch: Vec<u8>,
+    counts: Counts,
+}
+
+/// A request that has been read and checked.
+struct Request<'a> {
+    message: Message<'a>,
+    core: Core<'a>,
+    method: &'a str,
+    uri: &'a [u8],
+    flow: Flow,
+    key: ServerKey,
+}
+
+impl Request<'_> {
+    fn head(&self) -> Head {
+        Head::of(&self.message, Some(&self.core), self.flow.remote)
+    }
+
+    fn reply_flow(&self) -> Flow {
+        reply_flow(self.flow, &self.core.via)
+    }
+}
+
+impl Endpoint {
+    pub fn new(settings: Settings, mut random: Random) -> Endpoint {
+        let auth = Authenticator::new(settings.limits.nonce, &mut random);
+        Endpoint {
+            sources: Sources::new(settings.limits.challenges, settings.limits.sources),
+            settings,
+            secret: random.next(),
+            random,
+            timers: Timers::default(),
+            servers: Servers::default(),
+            clients: Clients::default(),
+            dialogs: BTreeMap::new(),
+            tags: HashMap::new(),
+            registrar: Registrar::default(),
+            auth,
+            last_dialog: 0,
+            scratch: Vec::with_capacity(2048),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes new trunks, numbers, users and limits; dialogs, transactions and registrations stay.
+    pub fn reconfigure(&mut self, settings: Settings) {
+        self.auth.set_lifetime(settings.limits.nonce);
+        self.sources = Sources::new(settings.limits.challenges, settings.limits.sources);
+        self.settings = settings;
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub fn transactions(&self) -> usize {
+        self.servers.len() + self.clients.len()
+    }
+
+    pub fn dialogs(&self) -> usize {
+        self.dialogs.len()
+    }
+
+    /// Users with a live registration.
+    pub fn registered(&self) -> usize {
+        self.registrar.users()
+    }
+
+    pub fn is_registered(&self, user: &str) -> bool {
+        self.registrar.newest(user).is_some()
+    }
+
+    /// One message as it came: a datagram, or what the framing of a connection cut out.
+    pub fn handle_message(&mut self, now: Time, flow: Flow, bytes: &[u8], out: &mut Vec<Output>) {
+        let Some(message) = Message::read(bytes, self.settings.limits.headers) else {
+            self.counts.malformed += u64::from(bytes.iter().any(|b| !b.is_ascii_whitespace() && *b != 0));
+            return;
+        };
+        match message.start {
+            Start::Response { code } => {
+                self.counts.responses += 1;
+                match Core::read(&message) {
+                    Ok(core) => self.handle_response(now, code, &message, &core, out),
+                    Err(_) => self.counts.malformed += 1,
+                }
+            }
+            Start::Request { method, uri } => {
+                self.counts.requests += 1;
+                let core = match Core::read(&message) {
+                    _ if message.other_version => return self.refuse_broken(505, "", flow, &message, out),
+                    _ if bytes.len() > self.settings.limits.message => return self.refuse_broken(513, "", flow, &message, out),
+                    Err(flaw) => return self.refuse_broken(400, flaw.0, flow, &message, out),
+                    Ok(core) => core,
+                };
+                let key = ServerKey::of(self.secret, &message, &core, if method == "ACK" { "INVITE" } else { method });
+                self.handle_request(now, Request { message, core, method, uri, flow, key }, out);
+            }
+        }
+    }
+
+    /// What the driver does when a connection is gone (TCP).
+    pub fn handle_closed(&mut self, flow: Flow, out: &mut Vec<Output>) {
+        for user in self.registrar.drop_flow(&flow) {
+            out.push(Output::Report(Report::Unregistered { user }));
+        }
+    }
+
+    /// When to call `handle_timer` next, if nothing happens before.
+    pub fn next_timer(&self) -> Option<Time> {
+        [self.timers.next(), self.registrar.next()].into_iter().flatten().min()
+    }
+
+    /// Does all that was due by `now`.
+    pub fn handle_timer(&mut self, now: Time, out: &mut Vec<Output>) {
+        for user in self.registrar.expire(now) {
+            out.push(Output::Report(Report::Unregistered { user }));
+        }
+        while let Some(timer) = self.timers.due(now) {
+            match timer {
+                Timer::ClientResend(key) => {
+                    self.counts.retransmitted += 1;
+                    self.clients.resend(now, key, &mut self.timers, out);
+                }
+                Timer::ServerResend(key) => {
+                    self.counts.retransmitted += 1;
+                    self.servers.resend(now, key, &mut self.timers, out);
+                }
+                Timer::ServerEnd(key) => self.servers.end(key, &mut self.timers),
+                Timer::ClientEnd(key) => {
+                    if let Some(client) = self.clients.end(key, &mut self.timers) {
+                        self.counts.timeouts += 1;
+                        self.unanswered(now, client.kind, client.dialog, out);
+                    }
+                }
+                Timer::AnswerResend(dialog) => self.resend_answer(now, dialog, out),
+                Timer::AnswerEnd(dialog) => self.answer_unacknowledged(now, dialog, out),
+            }
+        }
+    }
+
+    /// Nobody answered a request of ours.
+    fn unanswered(&mut self, now: Time, kind: Kind, dialog: Option<DialogId>, out: &mut Vec<Output>) {
+        let Some(id) = dialog else { return };
+        match kind {
+            Kind::Invite => {
+                self.remove(id);
+                out.push(Output::Report(Report::Timeout { dialog: id }));
+            }
+            Kind::Bye => self.remove(id),
+            Kind::Reinvite | Kind::Other => self.lose(now, id, out),
+            Kind::Cancel => {}
+        }
+    }
+
+    /// The dialog is dead on the peer's side: BYE for good measure, and the report.
+    fn lose(&mut self, now: Time, id: DialogId, out: &mut Vec<Output>) {
+        let Some(dialog) = self.dialogs.get(&id) else { return };
+        let told = dialog.hang_up || dialog.stage == Stage::Closing;
+        if dialog.stage == Stage::Up {
+            self.send_bye(now, id, None, out);
+        }
+        if !told {
+            out.push(Output::Report(Report::Ended { dialog: id, lost: true }));
+        }
+    }
+
+    /// Answers what is too broken for a transaction. An ACK is never answered.
+    fn refuse_broken(&mut self, code: u16, why: &str, flow: Flow, message: &Message, out: &mut Vec<Output>) {
+        self.counts.malformed += 1;
+        if matches!(message.start, Start::Request { method: "ACK", .. }) || !message.has(super::message::Header::Via) {
+            return;
+        }
+        let core = Core::lenient(message);
+        let to = core.as_ref().map_or(flow, |core| reply_flow(flow, &core.via));
+        let head = Head::of(message, core.as_ref(), flow.remote);
+        let why = if why.is_empty() { String::new() } else { format!("Warning: 399 careline \"{why}\"\r\n") };
+        let bytes = head.response(&mut self.scratch, code, self.random.next(), why.as_bytes(), b"");
+        out.push(Output::Send { flow: to, bytes });
+    }
+
+    /// Answers without keeping anything: the same answer to each retransmission (RFC 3261 §8.2.7).
+    fn refuse(&mut self, request: &Request, code: u16, extra: &str, out: &mut Vec<Output>) {
+        if request.method == "ACK" {
+            return;
+        }
+        let bytes = request.head().response(&mut self.scratch, code, request.key.tag(), extra.as_bytes(), b"");
+        out.push(Output::Send { flow: request.reply_flow(), bytes });
+    }
+
+    /// Opens a transaction for a request in a dialog, or one that changes something, and answers it.
+    fn answer_once(&mut self, now: Time, request: &Request, code: u16, extra: &str, out: &mut Vec<Output>) {
+        self.servers.open(request.key, request.method == "INVITE", request.reply_flow(), request.head(), request.key.tag(), None);
+        self.servers.answer(now, request.key, (code, extra.as_bytes(), b""), &mut self.timers, out);
+    }
+
+    fn is_full(&self) -> bool {
+        self.transactions() >= self.settings.limits.transactions
+    }
+
+    /// Forgets a dialog and its timers.
+    fn remove(&mut self, id: DialogId) {
+        let Some(mut dialog) = self.dialogs.remove(&id) else { return };
+        self.tags.remove(&dialog.local_tag);
+        if let Some(answer) = &mut dialog.answer {
+            self.timers.set(&mut answer.resend, None, Timer::AnswerResend(id));
+            self.timers.set(&mut answer.end, None, Timer::AnswerEnd(id));
+        }
+    }
+}

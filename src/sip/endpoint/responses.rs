@@ -1,0 +1,150 @@
+//! Responses to our own requests.
+
+use super::Endpoint;
+use crate::model::Time;
+use crate::sip::api::{DialogId, Output, Report};
+use crate::sip::dialog::{Cancel, Dialog, Stage, hop_request};
+use crate::sip::message::{Core, Header, Message};
+use crate::sip::transaction::{ClientKey, Kind, Receipt};
+use std::time::Duration;
+
+/// Forks of one INVITE that we acknowledge and hang up.
+const FORKS_MAX: usize = 16;
+
+impl Endpoint {
+    pub(super) fn handle_response(&mut self, now: Time, code: u16, message: &Message, core: &Core, out: &mut Vec<Output>) {
+        let Some(key) = ClientKey::of(core) else { return };
+        let Some(client) = self.clients.get(key).filter(|client| client.kind.is_asked_by(core.method)) else { return };
+        let dialog = client.dialog;
+        match self.clients.receive(now, key, code, &mut self.timers, out) {
+            Receipt::Nothing => {}
+            Receipt::Further => self.handle_further(now, key, message, core, out),
+            Receipt::Provisional(Kind::Invite) => self.handle_progress(now, dialog, code, message, out),
+            Receipt::Provisional(_) => {}
+            Receipt::Final(kind) => {
+                if code >= 300 && matches!(kind, Kind::Invite | Kind::Reinvite) {
+                    let request = self.clients.get(key).expect("just answered").request.clone();
+                    let ack = hop_request(&mut self.scratch, &request, "ACK", message.first(Header::To), b"");
+                    self.clients.acknowledge(key, ack, out);
+                }
+                match (kind, dialog) {
+                    (Kind::Invite, Some(id)) if code < 300 => self.handle_answer(now, key, id, message, core, out),
+                    (Kind::Invite, Some(id)) => {
+                        self.remove(id);
+                        out.push(Output::Report(Report::Refused { dialog: id, code }));
+                    }
+                    (Kind::Reinvite, Some(id)) => self.handle_reoffer_answer(now, key, id, code, message, core, out),
+                    (Kind::Bye, Some(id)) => self.remove(id),
+                    (Kind::Other, Some(id)) if code == 481 || code == 408 => self.lose(now, id, out),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn handle_progress(&mut self, now: Time, dialog: Option<DialogId>, code: u16, message: &Message, out: &mut Vec<Output>) {
+        let Some(id) = dialog else { return };
+        let Some(Stage::Outgoing { invite, provisional, cancel }) = self.dialogs.get_mut(&id).map(|dialog| &mut dialog.stage) else {
+            return;
+        };
+        *provisional = true;
+        if let Cancel::Wanted(reason) = *cancel {
+            *cancel = Cancel::Sent;
+            let invite = *invite;
+            return self.send_cancel(now, invite, reason, out);
+        }
+        if code > 100 && *cancel == Cancel::No {
+            let sdp = message.sdp().ok().flatten().map(<[u8]>::to_vec);
+            out.push(Output::Report(Report::Alerting { dialog: id, sdp }));
+        }
+    }
+
+    /// The first 2xx to our INVITE.
+    fn handle_answer(&mut self, now: Time, key: ClientKey, id: DialogId, message: &Message, core: &Core, out: &mut Vec<Output>) {
+        let mut up = self.acknowledge_answer(key, message, core, out);
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let Stage::Outgoing { cancel, .. } = dialog.stage else { return };
+        up.pinned = dialog.pinned;
+        *dialog = up;
+        if cancel == Cancel::No {
+            let sdp = message.sdp().ok().flatten().map(<[u8]>::to_vec);
+            return out.push(Output::Report(Report::Established { dialog: id, sdp }));
+        }
+        self.send_bye(now, id, None, out);
+        out.push(Output::Report(Report::LateAnswer { dialog: id }));
+    }
+
+    /// Sends the ACK to a 2xx, and keeps it for when that 2xx comes again.
+    fn acknowledge_answer(&mut self, key: ClientKey, message: &Message, core: &Core, out: &mut Vec<Output>) -> Dialog {
+        let client = self.clients.get_mut(key).expect("just answered");
+        let invite = Message::read(&client.request, usize::MAX).expect("our own INVITE");
+        let dialog = Dialog::of_answer(&invite, message, core, client.flow);
+        let (flow, bytes) = dialog.request(&mut self.scratch, "ACK", core.cseq, self.random.next(), b"", b"");
+        out.push(Output::Send { flow, bytes: bytes.clone() });
+        client.acks.push((core.to_tag().to_vec(), flow, bytes));
+        dialog
+    }
+
+    /// A 2xx after the first: the same again wants its ACK again; another fork's is acknowledged and hung up (RFC 3261 §13.2.2.4).
+    fn handle_further(&mut self, now: Time, key: ClientKey, message: &Message, core: &Core, out: &mut Vec<Output>) {
+        let client = self.clients.get(key).expect("just received");
+        if let Some((_, flow, ack)) = client.acks.iter().find(|(tag, ..)| tag == core.to_tag()) {
+            return out.push(Output::Send { flow: *flow, bytes: ack.clone() });
+        }
+        if client.kind != Kind::Invite || client.acks.len() >= FORKS_MAX {
+            return;
+        }
+        let fork = self.acknowledge_answer(key, message, core, out);
+        let branch = self.random.next();
+        let request = fork.request(&mut self.scratch, "BYE", core.cseq + 1, branch, b"", b"");
+        self.clients.open(now, ClientKey { branch, cancel: false }, Kind::Bye, request, None, &mut self.timers, out);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn handle_reoffer_answer(
+        &mut self,
+        now: Time,
+        key: ClientKey,
+        id: DialogId,
+        code: u16,
+        message: &Message,
+        core: &Core,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        dialog.reoffer_out = None;
+        if code < 300 {
+            dialog.retarget(message);
+            let (flow, bytes) = dialog.request(&mut self.scratch, "ACK", core.cseq, self.random.next(), b"", b"");
+            out.push(Output::Send { flow, bytes: bytes.clone() });
+            self.clients.get_mut(key).expect("just answered").acks.push((core.to_tag().to_vec(), flow, bytes));
+        }
+        if dialog.stage != Stage::Up || dialog.hang_up {
+            return;
+        }
+        match code {
+            ..300 => {
+                let sdp = message.sdp().ok().flatten().map(<[u8]>::to_vec);
+                out.push(Output::Report(Report::ReofferAnswered { dialog: id, sdp }));
+            }
+            408 | 481 => self.lose(now, id, out),
+            491 => {
+                let (least, span) = if dialog.own_call_id { (2100, 1900) } else { (0, 2000) };
+                let wait = Duration::from_millis(least + self.random.next() % (span / 10) * 10);
+                out.push(Output::Report(Report::Glare { dialog: id, wait }));
+            }
+            _ => out.push(Output::Report(Report::ReofferRefused { dialog: id, code })),
+        }
+    }
+}
+
+impl Kind {
+    fn is_asked_by(self, method: &str) -> bool {
+        match self {
+            Kind::Invite | Kind::Reinvite => method == "INVITE",
+            Kind::Bye => method == "BYE",
+            Kind::Cancel => method == "CANCEL",
+            Kind::Other => !matches!(method, "INVITE" | "BYE" | "CANCEL"),
+        }
+    }
+}

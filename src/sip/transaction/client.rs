@@ -1,0 +1,184 @@
+//! Client transactions: repeat a request until it is answered, absorb what is answered again.
+
+use super::ClientKey;
+use crate::model::Time;
+use crate::sip::api::{DialogId, Flow, Output, Transport};
+use crate::sip::timer::{T1, T1_X64, T2, T4, Timer, Timers};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What was asked, as far as the answer's meaning needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Invite,
+    Reinvite,
+    Bye,
+    Cancel,
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Calling or Trying.
+    Asked,
+    Proceeding,
+    Completed,
+    /// A 2xx to INVITE has come; others may follow from other forks (RFC 6026 §7.2).
+    Accepted,
+}
+
+#[derive(Debug)]
+pub struct Client {
+    pub kind: Kind,
+    pub flow: Flow,
+    pub request: Arc<[u8]>,
+    pub dialog: Option<DialogId>,
+    state: State,
+    /// Our ACK to an answer of 300 or above.
+    ack: Option<Arc<[u8]>>,
+    /// Our ACKs to 2xx, by the tag of who sent it.
+    pub acks: Vec<(Vec<u8>, Flow, Arc<[u8]>)>,
+    interval: Duration,
+    resend: Option<Time>,
+    end: Option<Time>,
+}
+
+impl Client {
+    fn is_invite(&self) -> bool {
+        matches!(self.kind, Kind::Invite | Kind::Reinvite)
+    }
+
+    /// Whether no final answer has come.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Asked | State::Proceeding)
+    }
+}
+
+/// What a response means to its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// None of ours, or come again and dealt with.
+    Nothing,
+    Provisional(Kind),
+    /// The first final answer; to INVITE, an ACK is wanted.
+    Final(Kind),
+    /// A further 2xx to INVITE: the same one again, or another fork's.
+    Further,
+}
+
+#[derive(Debug, Default)]
+pub struct Clients(HashMap<ClientKey, Client>);
+
+impl Clients {
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn get(&self, key: ClientKey) -> Option<&Client> {
+        self.0.get(&key)
+    }
+
+    pub fn get_mut(&mut self, key: ClientKey) -> Option<&mut Client> {
+        self.0.get_mut(&key)
+    }
+
+    pub fn open(
+        &mut self,
+        now: Time,
+        key: ClientKey,
+        kind: Kind,
+        request: (Flow, Arc<[u8]>),
+        dialog: Option<DialogId>,
+        timers: &mut Timers,
+        out: &mut Vec<Output>,
+    ) {
+        let (flow, bytes) = request;
+        out.push(Output::Send { flow, bytes: bytes.clone() });
+        let mut client = Client {
+            kind,
+            flow,
+            request: bytes,
+            dialog,
+            state: State::Asked,
+            ack: None,
+            acks: Vec::new(),
+            interval: T1,
+            resend: None,
+            end: None,
+        };
+        let repeats = flow.transport == Transport::Udp;
+        timers.set(&mut client.resend, repeats.then(|| now + T1), Timer::ClientResend(key));
+        timers.set(&mut client.end, Some(now + T1_X64), Timer::ClientEnd(key));
+        self.0.insert(key, client);
+    }
+
+    /// Moves the transaction by a response's code.
+    pub fn receive(&mut self, now: Time, key: ClientKey, code: u16, timers: &mut Timers, out: &mut Vec<Output>) -> Receipt {
+        let Some(client) = self.0.get_mut(&key) else { return Receipt::Nothing };
+        if !client.is_open() {
+            if client.state == State::Accepted && (200..300).contains(&code) {
+                return Receipt::Further;
+            }
+            if client.state == State::Completed
+                && code >= 300
+                && let Some(ack) = client.ack.clone()
+            {
+                out.push(Output::Send { flow: client.flow, bytes: ack });
+            }
+            return Receipt::Nothing;
+        }
+        if code < 200 {
+            if client.state == State::Asked && client.is_invite() {
+                timers.set(&mut client.resend, None, Timer::ClientResend(key));
+                timers.set(&mut client.end, None, Timer::ClientEnd(key));
+            }
+            client.state = State::Proceeding;
+            return Receipt::Provisional(client.kind);
+        }
+        let reliable = client.flow.transport == Transport::Tcp;
+        let (state, lasts) = match client.is_invite() {
+            true if code < 300 => (State::Accepted, T1_X64),
+            true => (State::Completed, if reliable { Duration::ZERO } else { T1_X64 }),
+            false => (State::Completed, if reliable { Duration::ZERO } else { T4 }),
+        };
+        client.state = state;
+        timers.set(&mut client.resend, None, Timer::ClientResend(key));
+        timers.set(&mut client.end, Some(now + lasts), Timer::ClientEnd(key));
+        Receipt::Final(client.kind)
+    }
+
+    /// Sends the ACK to an answer of 300 or above, and again whenever that answer comes again.
+    pub fn acknowledge(&mut self, key: ClientKey, ack: Arc<[u8]>, out: &mut Vec<Output>) {
+        let Some(client) = self.0.get_mut(&key) else { return };
+        out.push(Output::Send { flow: client.flow, bytes: ack.clone() });
+        client.ack = Some(ack);
+    }
+
+    /// From now on an INVITE has 64·T1 to be answered (RFC 3261 §9.1: it was cancelled).
+    pub fn limit(&mut self, now: Time, key: ClientKey, timers: &mut Timers) {
+        if let Some(client) = self.0.get_mut(&key).filter(|client| client.is_open()) {
+            timers.set(&mut client.end, Some(now + T1_X64), Timer::ClientEnd(key));
+        }
+    }
+
+    /// Timers A and E.
+    pub fn resend(&mut self, now: Time, key: ClientKey, timers: &mut Timers, out: &mut Vec<Output>) {
+        let Some(client) = self.0.get_mut(&key) else { return };
+        client.resend = None;
+        out.push(Output::Send { flow: client.flow, bytes: client.request.clone() });
+        client.interval = match client.is_invite() {
+            true => client.interval * 2,
+            false if client.state == State::Proceeding => T2,
+            false => (client.interval * 2).min(T2),
+        };
+        timers.set(&mut client.resend, Some(now + client.interval), Timer::ClientResend(key));
+    }
+
+    /// Timers B, D, F, K and M: the transaction, if nobody answered it.
+    pub fn end(&mut self, key: ClientKey, timers: &mut Timers) -> Option<Client> {
+        let mut client = self.0.remove(&key)?;
+        timers.set(&mut client.resend, None, Timer::ClientResend(key));
+        client.is_open().then_some(client)
+    }
+}
