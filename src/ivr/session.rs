@@ -2,9 +2,10 @@
 
 use super::calendar::Calendar;
 use super::flow::Flow;
-use super::walk::Session;
-use super::words::{Action, Context, FlowName, Input};
-use crate::model::Time;
+use super::scope::is_key;
+use super::walk::{Next, Phase, Session, Walk};
+use super::words::{Action, Context, FlowName, Input, StepOutcome};
+use crate::model::{Phi, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,13 +17,105 @@ pub struct World<'a> {
 }
 
 impl Session {
+    /// More actions than this without waiting for the caller: the flow runs in circles, and its owner gives it up.
+    pub const ACTIONS_MAX: usize = 100;
+
     /// Begins at the flow's first step; `flow` is one of `world.flows`.
     pub fn start(world: &World<'_>, now: Time, flow: &FlowName, context: Context, out: &mut Vec<Action>) -> Session {
-        let _ = (world, now, out);
-        Session { flow: flow.clone(), step: flow.clone(), language: context.language, context }
+        assert!(world.flows.contains_key(flow), "a number leads to a configured flow");
+        let mut session = Session {
+            flow: flow.clone(),
+            step: world.flows[flow].start.clone(),
+            language: context.language,
+            context,
+            values: BTreeMap::new(),
+            ahead: Phi::default(),
+            back: Vec::new(),
+            phase: Phase::Speaking,
+            no_input: 0,
+            invalid: 0,
+            entry: Phi::default(),
+            confirming: false,
+            swallow: false,
+            answers: 0,
+        };
+        session.run(world, now, Next::Flow(flow.clone()), out);
+        session
     }
 
+    /// Obsolete inputs change nothing.
     pub fn handle(&mut self, world: &World<'_>, now: Time, input: Input, out: &mut Vec<Action>) {
-        let _ = (world, now, input, out);
+        if self.phase == Phase::Over {
+            return;
+        }
+        match input {
+            Input::Key(key) if !is_key(key) => return,
+            Input::Key(key) if std::mem::take(&mut self.swallow) && key == '#' => return,
+            Input::AgentLeft => {
+                out.push(Action::HangUp);
+                self.phase = Phase::Over;
+                return;
+            }
+            _ => {}
+        }
+        let Some(flow) = world.flows.get(&self.flow).cloned() else { return self.lost(out) };
+        let Some(verb) = flow.steps.get(&self.step) else { return self.run(world, now, Next::On(flow.start.clone()), out) };
+        let next = verb.handle(&mut Walk { session: self, common: &flow.common, calendars: world.calendars, now, out }, &input);
+        self.run(world, now, next, out);
+    }
+
+    /// Goes from step to step until one waits.
+    fn run(&mut self, world: &World<'_>, now: Time, mut next: Next, out: &mut Vec<Action>) {
+        let before = out.len();
+        loop {
+            match next {
+                Next::Stay => return,
+                Next::Over => {
+                    self.phase = Phase::Over;
+                    return;
+                }
+                Next::Go(step, outcome) => {
+                    self.count(outcome, out);
+                    self.step = step;
+                }
+                Next::On(step) => self.step = step,
+                Next::Back => {
+                    self.count(StepOutcome::Key, out);
+                    if let Some(step) = self.back.pop() {
+                        self.step = step;
+                    }
+                }
+                Next::Flow(name) => {
+                    let Some(flow) = world.flows.get(&name) else { return self.lost(out) };
+                    if out.len() > before {
+                        self.count(StepOutcome::Done, out);
+                    }
+                    self.back.clear();
+                    self.step = flow.start.clone();
+                    self.flow = name;
+                }
+            }
+            if out.len() - before > Session::ACTIONS_MAX {
+                self.phase = Phase::Over;
+                return;
+            }
+            let Some(flow) = world.flows.get(&self.flow).cloned() else { return self.lost(out) };
+            let Some(verb) = flow.steps.get(&self.step) else {
+                next = Next::On(flow.start.clone());
+                out.push(Action::Step { flow: self.flow.clone(), step: self.step.clone(), outcome: StepOutcome::Failed });
+                continue;
+            };
+            next = verb.enter(&mut Walk { session: self, common: &flow.common, calendars: world.calendars, now, out });
+        }
+    }
+
+    fn count(&self, outcome: StepOutcome, out: &mut Vec<Action>) {
+        out.push(Action::Step { flow: self.flow.clone(), step: self.step.clone(), outcome });
+    }
+
+    /// The flow is gone from the configuration while a caller walked it.
+    fn lost(&mut self, out: &mut Vec<Action>) {
+        out.push(Action::HangUp);
+        self.phase = Phase::Over;
     }
 }

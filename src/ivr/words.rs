@@ -1,6 +1,6 @@
 //! What a flow's session is told and what it asks for.
 
-use crate::model::{AgentId, Class, Destination, Digits, Language, PhoneNumber, Prompt, QueueId, RequirementClass, Time};
+use crate::model::{AgentId, Class, Destination, Language, PhoneNumber, Prompt, QueueId, RequirementClass, Time};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,6 +123,3 @@ pub struct QueueEntry {
     /// Offered to this agent alone for so long, then to all.
     pub agent_first: Option<(AgentId, Duration)>,
 }
-
-/// Digits gathered as data; kept out of every log by their type.
-pub type Gathered = Digits;

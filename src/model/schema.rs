@@ -98,6 +98,11 @@ impl<'a> Reader<'a> {
         Some(Reader { at: block.at.clone(), block, fields })
     }
 
+    /// A block whose unknown and missing fields the caller reports.
+    pub fn of(block: &'a Node, fields: &'static [Field]) -> Reader<'a> {
+        Reader { at: block.at.clone(), block, fields }
+    }
+
     pub fn node(&self, name: &str) -> Option<&'a Node> {
         debug_assert!(self.fields.iter().any(|field| field.name == name), "`{name}` is missing from its table");
         self.block.get(name)
