@@ -37,11 +37,8 @@ impl Condition {
     }
 
     /// A name without a value equals nothing, is less than nothing and is in no list.
-    pub fn holds<'v>(&'v self, value: &impl Fn(&str) -> Option<&'v str>) -> bool {
-        let of = |operand: &'v Operand| match operand {
-            Operand::Name(name) => value(name),
-            Operand::Text(text) => Some(&**text),
-        };
+    pub fn holds<'v>(&self, value: &impl Fn(&str) -> Option<&'v str>) -> bool {
+        let of = |operand| Operand::read(operand, value);
         match self {
             Condition::Equal(left, right) => of(left).is_some_and(|left| of(right) == Some(left)),
             Condition::Differs(left, right) => of(left) != of(right),
@@ -67,6 +64,13 @@ impl Condition {
 }
 
 impl Operand {
+    fn read<'a, 'v: 'a>(&'a self, value: &impl Fn(&str) -> Option<&'v str>) -> Option<&'a str> {
+        match self {
+            Operand::Name(name) => value(name),
+            Operand::Text(text) => Some(text),
+        }
+    }
+
     fn name(&self) -> Option<&Arc<str>> {
         match self {
             Operand::Name(name) => Some(name),
