@@ -1,15 +1,18 @@
 //! A flow: what a caller hears and may press, read from its tree.
 
 use super::node::Verb;
+use super::node::hangup::HangUp;
+use super::node::queue::Queue;
 use super::say::Say;
 use super::scope::{Demand, Edge, How, Names, Scope};
 use super::walk::Common;
-use super::words::{FlowName, StepName};
+use super::words::{FlowName, QueueExit, StepName};
 use crate::model::need::Classes;
 use crate::model::schema::{Field, Kind, Reader};
 use crate::model::tree::Node;
-use crate::model::{Language, Problem, Spot};
+use crate::model::{Class, Language, Problem, Prompt, QueueId, RequirementClass, Spot};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 pub const FIELDS: &[Field] = &[
     Field::required("flow", Kind::Name, "the flow's name, which is also its file's"),
@@ -34,6 +37,21 @@ pub struct Flow {
     pub start: StepName,
     pub common: Common,
     pub steps: BTreeMap<StepName, Verb>,
+}
+
+impl Flow {
+    /// The shortest flow: into one queue at once. Callers of a language that `needs` does not name wait as those of the first.
+    pub fn straight_to(name: &str, queue: QueueId, class: Class, needs: BTreeMap<Language, RequirementClass>) -> Flow {
+        let languages: Vec<Language> = needs.keys().copied().collect();
+        let goodbye = languages.iter().map(|language| (*language, vec![Prompt::new(*language, "goodbye")])).collect();
+        let (wait, bye): (StepName, StepName) = ("wait".into(), "goodbye".into());
+        let exits = QueueExit::ALL.into_iter().map(|exit| (exit, bye.clone())).collect();
+        let (credit, exit_keys) = (Duration::ZERO, BTreeMap::new());
+        let waits = Queue { queues: vec![(queue, needs)], class, credit, max_wait: None, agent_first: None, exit_keys, exits };
+        let says = HangUp { say: Say { prompts: goodbye, barge_in: false, in_all: false } };
+        let steps = BTreeMap::from([(wait.clone(), Verb::Queue(waits)), (bye, Verb::HangUp(says))]);
+        Flow { name: name.into(), start: wait, common: Common { languages, ..Common::default() }, steps }
+    }
 }
 
 /// A flow's file, read; what of it could be read if there were problems.

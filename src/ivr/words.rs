@@ -48,6 +48,10 @@ pub enum QueueExit {
     Failed,
 }
 
+impl QueueExit {
+    pub const ALL: [QueueExit; 5] = [QueueExit::Timeout, QueueExit::Full, QueueExit::Nobody, QueueExit::Closed, QueueExit::Failed];
+}
+
 /// What a session asks for. Times are spans from the `now` that was passed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {

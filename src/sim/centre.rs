@@ -3,7 +3,7 @@
 use crate::acd::Config;
 use crate::acd::config::{AgentConfig, ClassConfig, NumberConfig, QueueConfig, SkillConfig, Strategy};
 use crate::ivr::Flow;
-use crate::model::{AgentId, Language, Proficiency, QueueId, Requirement, RequirementClass, SkillId, Term};
+use crate::model::{AgentId, Class, Language, Proficiency, QueueId, Requirement, RequirementClass, SkillId, Term};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,8 +60,8 @@ pub fn agent(config: &mut Config, id: u64, skills: &[SkillId], queues: &[QueueId
 /// A number that leads straight into a queue, in a language.
 pub fn straight_to(config: &mut Config, number: &str, language: Language, queue: QueueId, class: RequirementClass) -> Arc<str> {
     let (number, name): (Arc<str>, Arc<str>) = (number.into(), format!("to {number}").into());
-    let _ = (queue, class);
-    config.flows.insert(name.clone(), Arc::new(Flow::default()));
+    let flow = Flow::straight_to(&name, queue, Class::Normal, BTreeMap::from([(language, class)]));
+    config.flows.insert(name.clone(), Arc::new(flow));
     config.numbers.insert(number.clone(), NumberConfig { flow: name, language });
     number
 }
