@@ -1,1 +1,177 @@
-//! Floor 3: sound.
+//! Floor 3: sound. A worker thread per core owns its calls' sockets and one clock of 20 ms; prompts and music are encoded once and shared;
+//! a bridge forwards payloads as they came. Commands go in by channel, events come out by callback; nothing here waits for anybody.
+
+pub mod codec;
+pub mod event;
+pub mod library;
+mod resample;
+mod rtp;
+mod socket;
+mod worker;
+
+pub use crate::leg::negotiate::{Agreed as Negotiated, Codec};
+pub use event::{Event, Stats};
+pub use library::Library;
+
+use crate::model::{CallId, Hearing, LegId, OfferId, PlayId, Prompt};
+use dashmap::DashMap;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use worker::{Command, Sockets, Worker};
+
+/// Where sound lives on this machine.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The address that media sockets are bound to and SDP names.
+    pub address: IpAddr,
+    /// Each leg takes an even port for RTP and the odd one above it for RTCP.
+    pub ports: RangeInclusive<u16>,
+    /// Threads; one for each processor core is right.
+    pub workers: usize,
+}
+
+/// Why a leg can have no sound. None that is open suffers by it.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Every pair of ports is taken.
+    OutOfPorts,
+    /// The process may open no more files.
+    OutOfFiles,
+    /// The kernel would not give a socket.
+    Socket(io::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::OutOfPorts => f.write_str("every media port is taken: widen media.ports"),
+            OpenError::OutOfFiles => f.write_str("no more open files: raise LimitNOFILE (ulimit -n)"),
+            OpenError::Socket(error) => write!(f, "no media socket: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// The centre's sound. Dropping it closes every leg and ends the threads.
+pub struct Media {
+    address: IpAddr,
+    first_port: u16,
+    /// Pairs of ports in the range.
+    pairs: usize,
+    /// Counts up, so that a port rests as long as it can before it is used again.
+    next_pair: AtomicUsize,
+    library: Arc<Library>,
+    workers: Vec<worker::Handle>,
+    /// Which worker a leg lives with.
+    homes: DashMap<LegId, usize>,
+}
+
+impl Media {
+    /// Starts the workers. `events` is called on their threads and must not block. Raises the limit of open files as far as it goes.
+    pub fn start(settings: Settings, library: Arc<Library>, events: impl Fn(Event) + Send + Sync + 'static) -> io::Result<Media> {
+        let first_port = settings.ports.start().next_multiple_of(2);
+        let pairs = (usize::from(*settings.ports.end()) + 1).saturating_sub(usize::from(first_port)) / 2;
+        if pairs == 0 || settings.workers == 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "media needs a pair of ports and a worker"));
+        }
+        socket::raise_open_files()?;
+        let events: Arc<dyn Fn(Event) + Send + Sync> = Arc::new(events);
+        let music = library.track(library::DEFAULT_TRACK).cloned();
+        let start = |index| Worker::start(index, music.clone(), events.clone());
+        let workers = (0..settings.workers).map(start).collect::<io::Result<Vec<_>>>()?;
+        Ok(Media { address: settings.address, first_port, pairs, next_pair: AtomicUsize::new(0), library, workers, homes: DashMap::new() })
+    }
+
+    /// Opens a leg's sockets and gives the address of its RTP. Both legs of a call share a worker.
+    pub fn open(&self, call: CallId, leg: LegId) -> Result<SocketAddr, OpenError> {
+        let (address, sockets) = self.bind()?;
+        let home = (call.0 % self.workers.len() as u64) as usize;
+        assert!(self.homes.insert(leg, home).is_none(), "leg {leg} is opened once");
+        self.workers[home].send(Command::Open { call, leg, sockets });
+        Ok(address)
+    }
+
+    /// What the leg's ends agreed on, first or anew. The party's address is learnt again.
+    pub fn negotiate(&self, leg: LegId, negotiated: Negotiated) {
+        self.send(leg, Command::Negotiate { leg, negotiated });
+    }
+
+    /// Plays prompts once, in this order, over all else that the leg hears. A play that goes on is replaced. A prompt that the library
+    /// lacks is passed over, so that the caller is never stuck at it.
+    pub fn play(&self, leg: LegId, play: PlayId, prompts: Vec<Prompt>) {
+        let find = |prompt: &Prompt| {
+            let sound = self.library.prompt(prompt).cloned();
+            if sound.is_none() {
+                tracing::error!(%leg, %prompt, "no such prompt: passed over");
+            }
+            sound
+        };
+        let sounds = prompts.iter().filter_map(find).collect();
+        self.send(leg, Command::Play { leg, play, sounds });
+    }
+
+    /// Ends this play at once; another one that has replaced it goes on.
+    pub fn stop_play(&self, leg: LegId, play: PlayId) {
+        self.send(leg, Command::StopPlay { leg, play });
+    }
+
+    /// Music from the track's beginning, until stopped; heard while the leg hears nobody and nothing is played to it.
+    pub fn start_music(&self, leg: LegId, track: &str) {
+        match self.library.track(track) {
+            Some(track) => self.send(leg, Command::StartMusic { leg, track: track.clone() }),
+            None => tracing::error!(%leg, track, "no such music, nor {}.wav: silence", library::DEFAULT_TRACK),
+        }
+    }
+
+    pub fn stop_music(&self, leg: LegId) {
+        self.send(leg, Command::StopMusic { leg });
+    }
+
+    /// Who of a call hears whom; a leg without a row hears nobody. With an offer `Event::Joined` follows when it is in force.
+    pub fn hear(&self, call: CallId, hearing: Hearing, offer: Option<OfferId>) {
+        let home = (call.0 % self.workers.len() as u64) as usize;
+        self.workers[home].send(Command::Hear { call, hearing, offer });
+    }
+
+    /// Closes the leg's sockets; `Event::Closed` follows. A leg that was never open is ignored.
+    pub fn close(&self, leg: LegId) {
+        if let Some((_, home)) = self.homes.remove(&leg) {
+            self.workers[home].send(Command::Close { leg });
+        }
+    }
+
+    /// Legs that are open.
+    pub fn sessions(&self) -> usize {
+        self.homes.len()
+    }
+
+    fn send(&self, leg: LegId, command: Command) {
+        match self.homes.get(&leg) {
+            Some(home) => self.workers[*home].send(command),
+            None => tracing::debug!(%leg, "a command for a leg that is closed"),
+        }
+    }
+
+    /// The next free pair of ports. The kernel is the judge of what is free: others may use ports of the range too.
+    fn bind(&self) -> Result<(SocketAddr, Sockets), OpenError> {
+        if self.homes.len() >= self.pairs {
+            return Err(OpenError::OutOfPorts);
+        }
+        for _ in 0..self.pairs {
+            let pair = self.next_pair.fetch_add(1, Ordering::Relaxed) % self.pairs;
+            let port = self.first_port + 2 * pair as u16;
+            match socket::bind_pair(self.address, port) {
+                Ok((rtp, rtcp)) => return Ok((SocketAddr::new(self.address, port), Sockets { rtp, rtcp })),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => return Err(OpenError::OutOfFiles),
+                Err(error) => return Err(OpenError::Socket(error)),
+            }
+        }
+        Err(OpenError::OutOfPorts)
+    }
+}
