@@ -1,1 +1,161 @@
-//! Floor 3: facts to Prometheus.
+//! The centre's figures as Prometheus reads them.
+//!
+//! What is counted of calls, queues and agents comes from the core's own fold, [`Figures`], at each scrape: the series cannot disagree with
+//! the API or the board. Edges count their own affairs here. One recorder a centre, none global: several centres run in one process.
+
+mod centre;
+pub mod series;
+mod text;
+
+use crate::acd::{Config, View};
+use crate::model::Time;
+use metrics::{Key, KeyName, Label as Tag, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use std::time::Duration;
+use text::{Label, Timings};
+
+const METADATA: Metadata = Metadata::new("careline", Level::INFO, None);
+
+/// The methods that are labels; any other is `other`.
+const METHODS: [&str; 14] = [
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "INFO",
+    "INVITE",
+    "MESSAGE",
+    "NOTIFY",
+    "OPTIONS",
+    "PRACK",
+    "PUBLISH",
+    "REFER",
+    "REGISTER",
+    "SUBSCRIBE",
+    "UPDATE",
+];
+
+/// What the edges hold now, as the node sees them at a scrape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edges {
+    pub core_inbox: u64,
+    pub sip_transactions: u64,
+    pub registrations: u64,
+    pub media_sessions: u64,
+    pub records_written: u64,
+    pub records_doubled: u64,
+    pub records_spooled: u64,
+    pub records_lost: u64,
+}
+
+pub struct Metrics {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    core_handle: Timings<12>,
+    dispatch: Timings<13>,
+}
+
+impl Metrics {
+    /// A new recorder, on which all that `config` names stands at zero.
+    pub fn new(config: &Config) -> Metrics {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        for (name, help) in series::COUNTERS.into_iter().chain([series::RECORDS]) {
+            recorder.describe_counter(KeyName::from(name), None, help.into());
+        }
+        for (name, help) in series::GAUGES {
+            recorder.describe_gauge(KeyName::from(name), None, help.into());
+        }
+        let metrics = Metrics {
+            handle: recorder.handle(),
+            recorder,
+            core_handle: Timings::new([1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 10_000, 100_000]),
+            dispatch: Timings::new([100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000]),
+        };
+        metrics.gauge(series::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+        for direction in ["in", "out"] {
+            metrics.add(series::RTP_PACKETS, &[("direction", direction)], 0);
+        }
+        metrics.add(series::RTP_LOST, &[], 0);
+        metrics.centre(config, &View::default(), &mut String::new());
+        metrics
+    }
+
+    /// The core took so long for one event, by `Event::name`.
+    pub fn core_handled(&self, event: &'static str, took: Duration) {
+        self.core_handle.observe(took);
+        self.add(series::CORE_EVENTS, &[("event", event)], 1);
+    }
+
+    /// From the event that made an offer possible to its INVITE.
+    pub fn dispatched(&self, took: Duration) {
+        self.dispatch.observe(took);
+    }
+
+    /// The core's state broke one of its rules.
+    pub fn violation(&self, rule: &'static str) {
+        self.add(series::VIOLATIONS, &[("rule", rule)], 1);
+    }
+
+    /// A request was received and got its final answer; an ACK gets none: `code` 0.
+    pub fn sip_request(&self, method: &str, code: u16, transport: &'static str) {
+        let method = METHODS.iter().find(|known| **known == method).unwrap_or(&"other");
+        let class = match code / 100 {
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            5 => "5xx",
+            6 => "6xx",
+            _ => "none",
+        };
+        self.add(series::SIP_REQUESTS, &[("method", method), ("code_class", class), ("transport", transport)], 1);
+    }
+
+    /// A media session has ended, with what it received, sent and missed.
+    pub fn media_closed(&self, received: u64, sent: u64, lost: u64) {
+        self.add(series::RTP_PACKETS, &[("direction", "in")], received);
+        self.add(series::RTP_PACKETS, &[("direction", "out")], sent);
+        self.add(series::RTP_LOST, &[], lost);
+    }
+
+    /// Everything in Prometheus' text format, as it is at `now`. `view` is the core's newest.
+    pub fn render(&self, config: &Config, view: &View, now: Time, edges: &Edges) -> String {
+        let mut text = String::with_capacity(128 * 1024);
+        self.centre(config, &View { at: view.at.max(now), ..view.clone() }, &mut text);
+        self.edges(edges);
+        self.core_handle.write(&mut text, series::CORE_HANDLE);
+        self.dispatch.write(&mut text, series::DISPATCH);
+        text.push_str(&self.handle.render());
+        text
+    }
+
+    fn edges(&self, edges: &Edges) {
+        self.gauge(series::CORE_INBOX, &[], edges.core_inbox as f64);
+        self.gauge(series::SIP_TRANSACTIONS, &[], edges.sip_transactions as f64);
+        self.gauge(series::REGISTRATIONS, &[], edges.registrations as f64);
+        self.gauge(series::MEDIA_SESSIONS, &[], edges.media_sessions as f64);
+        self.gauge(series::SPOOL_RECORDS, &[], edges.records_spooled as f64);
+        let outcomes = [("written", edges.records_written), ("doubled", edges.records_doubled), ("lost", edges.records_lost)];
+        for (outcome, records) in outcomes {
+            self.counter(series::RECORDS, &[("outcome", outcome)], records);
+        }
+    }
+
+    fn add(&self, series: series::Series, labels: &[Label], more: u64) {
+        self.recorder.register_counter(&key(series, labels), &METADATA).increment(more);
+    }
+
+    fn counter(&self, series: series::Series, labels: &[Label], total: u64) {
+        self.recorder.register_counter(&key(series, labels), &METADATA).absolute(total);
+    }
+
+    fn gauge(&self, series: series::Series, labels: &[Label], value: f64) {
+        self.recorder.register_gauge(&key(series, labels), &METADATA).set(value);
+    }
+}
+
+fn key((name, _): series::Series, labels: &[Label]) -> Key {
+    let tags: Vec<Tag> = labels.iter().map(|(label, value)| Tag::new(*label, value.to_string())).collect();
+    Key::from_parts(name, tags)
+}
+
+#[cfg(test)]
+mod tests;

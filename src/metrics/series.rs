@@ -1,0 +1,140 @@
+//! Every series: its name and its definition. The HELP line is the definition that reports and wallboards state.
+
+/// A series' name and its HELP line.
+pub type Series = (&'static str, &'static str);
+
+pub const CALLS: Series = (
+    "careline_calls_total",
+    "Calls that ended in the centre, by the number dialled (other: not one of ours) and by how they ended; exactly one disposition each.",
+);
+pub const CALLS_IN_PROGRESS: Series = (
+    "careline_calls_in_progress",
+    "Calls in the centre now, by what they are in: flow, queue, talking, wrap_up (the caller is gone, the record still open).",
+);
+pub const VISITS_OFFERED: Series = (
+    "careline_visits_offered_total",
+    "Visits that entered the queue. At every instant offered = answered + abandoned + overflowed + deflected + failed + withdrawn + waiting + ringing + connecting.",
+);
+pub const VISITS_ANSWERED: Series =
+    ("careline_visits_answered_total", "Visits that ended with sound joined both ways between caller and agent.");
+pub const VISITS_ABANDONED: Series = (
+    "careline_visits_abandoned_total",
+    "Visits that ended because the caller hung up, by phase (waiting, ringing, connecting); short: waited no longer than the queue's short-abandon threshold, boundary inclusive.",
+);
+pub const VISITS_OVERFLOWED: Series =
+    ("careline_visits_overflowed_total", "Visits that a rule of the queue sent on: longest wait, nobody who could serve, escalation.");
+pub const VISITS_FAILED: Series = ("careline_visits_failed_total", "Visits that ended because we failed the caller.");
+pub const VISITS_DEFLECTED: Series =
+    ("careline_visits_deflected_total", "Visits that ended because the caller chose a callback or voicemail; not abandoned.");
+pub const VISITS_WITHDRAWN: Series = (
+    "careline_visits_withdrawn_total",
+    "Visits that ended because the same call was served or ended through another of its visits (elsewhere), or moved by the caller's key or by staff (moved); in no ratio.",
+);
+pub const VISITS_IN_TARGET: Series =
+    ("careline_visits_answered_in_target_total", "Visits answered within the queue's service-level threshold, boundary inclusive.");
+pub const VISITS_WAITING: Series = ("careline_visits_waiting", "Visits that wait now, offered to nobody.");
+pub const VISITS_RINGING: Series = ("careline_visits_ringing", "Visits for which an agent's station rings now.");
+pub const VISITS_CONNECTING: Series = ("careline_visits_connecting", "Visits whose agent has answered and whose sound is not joined yet.");
+pub const LONGEST_WAIT: Series = (
+    "careline_longest_wait_seconds",
+    "How long the visit that entered the queue first, of those still in it, has been there; 0 in an empty queue.",
+);
+pub const WAIT: Series = (
+    "careline_wait_seconds",
+    "Time from entering the queue to the end of the visit, by how it ended. Of the answered: to the bridge, ring time included; their sum over their count is the average speed of answer.",
+);
+pub const HANDLE: Series =
+    ("careline_handle_seconds", "Handle time of one agent's time with a caller: talk + hold + wrap-up, booked when the wrap-up ends.");
+pub const TALK: Series =
+    ("careline_talk_seconds", "Talk time of one agent's time with a caller, hold excluded, booked when the wrap-up ends.");
+pub const HOLD: Series = ("careline_hold_seconds", "Hold time within one agent's time with a caller, booked when the wrap-up ends.");
+pub const WRAP_UP: Series = ("careline_wrap_up_seconds", "After-call work that followed one agent's time with a caller.");
+pub const AGENTS: Series = ("careline_agents", "Agents who serve the queue, by state. An agent of several queues counts in each.");
+pub const AGENT_STATE_TIME: Series = (
+    "careline_agent_state_seconds_total",
+    "Time that agents spent in a state, open states to now; the sum over all states is the time logged in.",
+);
+pub const OFFERS: Series =
+    ("careline_offers_total", "Offers of a call to an agent that ended, by outcome; queue is empty for calls sent to an agent directly.");
+pub const SPEED_OF_ANSWER: Series = (
+    "careline_speed_of_answer_seconds",
+    "Average speed of answer: sum of (bridged - entered) over answered visits / answered, over the visits that ended in the window; NaN without any.",
+);
+pub const ABANDONMENT: Series = (
+    "careline_abandonment_ratio",
+    "(abandoned - short) / (offered - short), over the visits that ended in the window, withdrawn ones apart; NaN without any.",
+);
+pub const SERVICE_LEVEL: Series = (
+    "careline_service_level_ratio",
+    "Service level over the visits that ended in the window. default: answered in target / (answered + abandoned - short); of_answered: answered in target / answered; with_abandoned: (answered + abandoned, in target) / (answered + abandoned); of_offered: answered in target / offered. NaN without any.",
+);
+pub const TRANSFERS: Series =
+    ("careline_transfers_total", "Transfers out of an agent's conversation, by the queue that the call came from, kind and outcome.");
+pub const FLOW_STEPS: Series = (
+    "careline_flow_steps_total",
+    "Steps of flows that callers went through, by outcome: done, no_input, invalid, key (left by a global key), failed.",
+);
+pub const LATE_EVENTS: Series =
+    ("careline_core_obsolete_events_total", "Events that came too late to matter, such as an answer to an offer that was withdrawn.");
+pub const CORE_EVENTS: Series = ("careline_core_events_total", "Events that the core has handled.");
+pub const CORE_HANDLE: Series = ("careline_core_handle_seconds", "Time that the core took for one event.");
+pub const CORE_INBOX: Series = ("careline_core_inbox_depth", "Messages that wait for the core's thread.");
+pub const DISPATCH: Series = ("careline_dispatch_seconds", "Time from the event that made an offer possible to its INVITE on the wire.");
+pub const VIOLATIONS: Series =
+    ("careline_invariant_violations_total", "Times that the core's state was found to break one of its own rules; every one is a bug.");
+pub const SIP_REQUESTS: Series = (
+    "careline_sip_requests_total",
+    "SIP requests received, by method (other: not one that we know), class of the final answer and transport.",
+);
+pub const SIP_TRANSACTIONS: Series = ("careline_sip_transactions", "SIP transactions alive.");
+pub const REGISTRATIONS: Series = ("careline_registrations", "Contacts registered.");
+pub const MEDIA_SESSIONS: Series = ("careline_media_sessions", "Media sessions open, one a leg.");
+pub const RTP_PACKETS: Series =
+    ("careline_rtp_packets_total", "RTP packets of media sessions that have ended, received (in) and sent (out).");
+pub const RTP_LOST: Series =
+    ("careline_rtp_lost_total", "RTP packets that were sent to us and never came, of media sessions that have ended.");
+pub const RECORDS: Series = (
+    "careline_records_total",
+    "Calls' records, by what became of them: written, doubled (came twice, kept once), lost (neither the database nor the spool took it; in the log by its call).",
+);
+pub const SPOOL_RECORDS: Series = ("careline_spool_records", "Records that the database has not taken yet and the spool keeps.");
+pub const BUILD_INFO: Series = ("careline_build_info", "1, labelled with the version that runs.");
+
+pub const COUNTERS: [Series; 18] = [
+    CALLS,
+    VISITS_OFFERED,
+    VISITS_ANSWERED,
+    VISITS_ABANDONED,
+    VISITS_OVERFLOWED,
+    VISITS_FAILED,
+    VISITS_DEFLECTED,
+    VISITS_WITHDRAWN,
+    VISITS_IN_TARGET,
+    OFFERS,
+    TRANSFERS,
+    FLOW_STEPS,
+    LATE_EVENTS,
+    CORE_EVENTS,
+    VIOLATIONS,
+    SIP_REQUESTS,
+    RTP_PACKETS,
+    RTP_LOST,
+];
+
+pub const GAUGES: [Series; 15] = [
+    CALLS_IN_PROGRESS,
+    VISITS_WAITING,
+    VISITS_RINGING,
+    VISITS_CONNECTING,
+    LONGEST_WAIT,
+    AGENTS,
+    SPEED_OF_ANSWER,
+    ABANDONMENT,
+    SERVICE_LEVEL,
+    CORE_INBOX,
+    SIP_TRANSACTIONS,
+    REGISTRATIONS,
+    MEDIA_SESSIONS,
+    SPOOL_RECORDS,
+    BUILD_INFO,
+];
