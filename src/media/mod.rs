@@ -3,10 +3,19 @@
 
 pub mod codec;
 pub mod event;
+mod keys;
 pub mod library;
+mod mix;
+mod player;
+mod reception;
 mod resample;
+mod rtcp;
 mod rtp;
+mod sender;
+mod session;
 mod socket;
+mod source;
+mod tones;
 mod worker;
 
 pub use crate::leg::negotiate::{Agreed as Negotiated, Codec};
@@ -15,13 +24,14 @@ pub use library::Library;
 
 use crate::model::{CallId, Hearing, LegId, OfferId, PlayId, Prompt};
 use dashmap::DashMap;
+use session::Sockets;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use worker::{Command, Sockets, Worker};
+use worker::{Command, Worker};
 
 /// Where sound lives on this machine.
 #[derive(Clone, Debug)]
@@ -175,3 +185,6 @@ impl Media {
         Err(OpenError::OutOfPorts)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,34 +1,78 @@
-//! A media worker: one thread, its sessions, their sockets and one clock.
+//! A media worker: one thread with its sessions, their sockets and one clock of 20 ms, in twenty slots of 1 ms over which sessions are
+//! spread. Nothing is allocated while sound flows. A panic costs the one session that it happened in.
 
+use super::codec;
 use super::event::Event;
 use super::library::Sound;
+use super::mix::Mix;
+use super::session::{Kind, Received, Session, Sockets};
 use super::socket::{Poller, Waker};
 use crate::leg::negotiate::Agreed;
 use crate::model::{CallId, Hearing, LegId, OfferId, PlayId};
+use std::collections::BTreeMap;
 use std::io;
-use std::net::UdpSocket;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-/// A leg's two sockets.
-pub struct Sockets {
-    pub rtp: UdpSocket,
-    pub rtcp: UdpSocket,
-}
+/// Slots of the clock, and the length of one in µs.
+const SLOTS: u64 = 20;
+const SLOT: u64 = 1000;
+/// A clock that is later than this many slots (the machine slept) goes on from now; listeners' timestamps jump with it.
+const LATEST: u64 = 5 * SLOTS;
+/// Most sockets that are served between two looks at the clock.
+const BATCH: usize = 64;
+/// Longest packet that is read: what comes longer is cut, and is no G.711.
+const LONGEST: usize = 1500;
+/// The waker's token; a session's is its serial number, its index and a bit for RTCP.
+const WAKER: u64 = u64::MAX;
 
 /// What `Media` asks of a worker, in the order asked.
 pub enum Command {
-    Open { call: CallId, leg: LegId, sockets: Sockets },
-    Negotiate { leg: LegId, negotiated: Agreed },
-    Play { leg: LegId, play: PlayId, sounds: Vec<Arc<Sound>> },
-    StopPlay { leg: LegId, play: PlayId },
-    StartMusic { leg: LegId, track: Arc<Sound> },
-    StopMusic { leg: LegId },
-    Hear { call: CallId, hearing: Hearing, offer: Option<OfferId> },
-    Close { leg: LegId },
+    Open {
+        call: CallId,
+        leg: LegId,
+        sockets: Sockets,
+    },
+    Negotiate {
+        leg: LegId,
+        negotiated: Agreed,
+    },
+    Play {
+        leg: LegId,
+        play: PlayId,
+        sounds: Vec<Arc<Sound>>,
+    },
+    StopPlay {
+        leg: LegId,
+        play: PlayId,
+    },
+    StartMusic {
+        leg: LegId,
+        track: Arc<Sound>,
+    },
+    StopMusic {
+        leg: LegId,
+    },
+    Hear {
+        call: CallId,
+        hearing: Hearing,
+        offer: Option<OfferId>,
+    },
+    Close {
+        leg: LegId,
+    },
     Stop,
+    /// Makes the leg's next tick panic, to show what becomes of the others.
+    #[cfg(test)]
+    Break {
+        leg: LegId,
+    },
 }
+
+type Events = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// The outside's end of a worker. Dropping it ends the thread.
 pub struct Handle {
@@ -60,31 +104,288 @@ pub struct Worker {
     commands: Receiver<Command>,
     waker: Arc<Waker>,
     poller: Poller,
-    events: Arc<dyn Fn(Event) + Send + Sync>,
+    events: Events,
+    /// What a leg without a track of its own hears while the other side holds.
+    hold_music: Option<Arc<Sound>>,
+    sessions: Vec<Option<Box<Session>>>,
+    serials: Vec<u32>,
+    free: Vec<u32>,
+    legs: BTreeMap<LegId, u32>,
+    calls: BTreeMap<CallId, Vec<u32>>,
+    slots: [Vec<u32>; SLOTS as usize],
+    began: Instant,
+    /// µs since then, looked up once a turn.
+    now: u64,
+    /// The next slot of the clock, counted from the beginning.
+    next_slot: u64,
+    buffer: Box<[u8; LONGEST]>,
+    #[cfg(test)]
+    broken: Option<LegId>,
 }
 
 impl Worker {
-    pub fn start(index: usize, _music: Option<Arc<Sound>>, events: Arc<dyn Fn(Event) + Send + Sync>) -> io::Result<Handle> {
+    pub fn start(index: usize, hold_music: Option<Arc<Sound>>, events: Events) -> io::Result<Handle> {
         let (sender, commands) = mpsc::channel();
         let waker = Arc::new(Waker::new()?);
-        let poller = Poller::new(128)?;
-        poller.add(&*waker, u64::MAX)?;
-        let mut worker = Worker { commands, waker: waker.clone(), poller, events };
+        let poller = Poller::new(BATCH)?;
+        poller.add(&*waker, WAKER)?;
+        let mut worker = Worker {
+            commands,
+            waker: waker.clone(),
+            poller,
+            events,
+            hold_music,
+            sessions: Vec::new(),
+            serials: Vec::new(),
+            free: Vec::new(),
+            legs: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            slots: Default::default(),
+            began: Instant::now(),
+            now: 0,
+            next_slot: 0,
+            buffer: Box::new([0; LONGEST]),
+            #[cfg(test)]
+            broken: None,
+        };
         let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || worker.run())?;
         Ok(Handle { commands: sender, waker, thread: Some(thread) })
     }
 
     fn run(&mut self) {
         loop {
-            self.poller.wait(None);
-            self.waker.clear();
+            self.look_at_clock();
+            let ready = self.poller.wait(self.until_next_slot());
+            self.look_at_clock();
+            if (0..ready).any(|index| self.poller.token(index) == WAKER) {
+                self.waker.clear();
+            }
+            // Commands first: what was asked before a packet came is in force when it is read.
             while let Ok(command) = self.commands.try_recv() {
-                match command {
-                    Command::Stop => return,
-                    Command::Close { leg } => (self.events)(Event::Closed { leg, stats: super::event::Stats::default() }),
-                    _ => {}
+                if let Command::Stop = command {
+                    return;
+                }
+                self.guard(None, |worker| worker.obey(command));
+            }
+            for index in 0..ready {
+                match self.poller.token(index) {
+                    WAKER => {}
+                    token => self.readable(token),
+                }
+            }
+            self.run_slots();
+        }
+    }
+
+    fn look_at_clock(&mut self) {
+        self.now = self.began.elapsed().as_micros() as u64;
+    }
+
+    /// How long until a slot with sessions in it is due; `None` without sessions.
+    fn until_next_slot(&self) -> Option<Duration> {
+        let due = (self.next_slot..self.next_slot + SLOTS).find(|slot| !self.slots[(slot % SLOTS) as usize].is_empty())?;
+        Some(Duration::from_micros((due * SLOT).saturating_sub(self.now)))
+    }
+
+    fn run_slots(&mut self) {
+        let current = self.now / SLOT;
+        if current > self.next_slot + LATEST {
+            self.next_slot = current - LATEST;
+        }
+        while self.next_slot <= current {
+            let slot = (self.next_slot % SLOTS) as usize;
+            let mut at = 0;
+            // A session that panics leaves its slot: the one that takes its place is served then, too.
+            while let Some(&index) = self.slots[slot].get(at) {
+                self.guard(Some(index), |worker| worker.tick(index));
+                at += usize::from(self.slots[slot].get(at) == Some(&index));
+            }
+            self.next_slot += 1;
+        }
+    }
+
+    /// Runs a piece of work; if it panics, the session that it was for is closed and all others go on.
+    fn guard(&mut self, index: Option<u32>, work: impl FnOnce(&mut Worker)) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            match index.and_then(|index| self.sessions[index as usize].as_ref()).map(|session| session.leg) {
+                Some(leg) => {
+                    tracing::error!(%leg, "a leg's sound is closed after a panic");
+                    self.close(leg);
+                }
+                None => tracing::error!("a media command ended in a panic"),
+            }
+        }
+    }
+
+    fn readable(&mut self, token: u64) {
+        let (serial, index, reports) = ((token >> 32) as u32, (token as u32) >> 1, token & 1 == 1);
+        if self.serials[index as usize] == serial && self.sessions[index as usize].is_some() {
+            self.guard(Some(index), |worker| if reports { worker.report(index) } else { worker.sound(index) });
+        }
+    }
+
+    fn report(&mut self, index: u32) {
+        let session = self.sessions[index as usize].as_mut().expect("a readable session is open");
+        if let Ok((length, from)) = session.sockets().rtcp.recv_from(&mut *self.buffer) {
+            session.receive_report(self.now, &self.buffer[..length], from);
+        }
+    }
+
+    /// One packet of a leg, passed on at once to all who hear it.
+    fn sound(&mut self, index: u32) {
+        let session = self.sessions[index as usize].as_mut().expect("a readable session is open");
+        let Ok((length, from)) = session.sockets().rtp.recv_from(&mut *self.buffer) else { return };
+        let Some(received) = session.receive(self.now, &self.buffer[..length], from) else { return };
+        let (leg, holds, listeners) = (session.leg, session.holds(), session.heard_by.len());
+        if let Some(key) = received.key {
+            (self.events)(Event::Key { leg, key });
+        }
+        if holds {
+            return;
+        }
+        for at in 0..listeners {
+            let listener = self.sessions[index as usize].as_ref().expect("it is open still").heard_by[at];
+            self.pass(index, listener, length, &received);
+        }
+    }
+
+    fn pass(&mut self, from: u32, to: u32, length: usize, received: &Received) {
+        let listener = self.sessions[to as usize].as_mut().expect("who hears is open");
+        match (&mut listener.mix, received.kind) {
+            (None, _) => listener.forward(self.now, &mut self.buffer[..length], received),
+            (Some(mix), Kind::Sound(codec)) => {
+                let table = codec::decoding(codec);
+                mix.hear(from, self.buffer[received.payload.clone()].iter().map(|code| table[usize::from(*code)]));
+            }
+            (Some(_), Kind::Event) => {}
+        }
+    }
+
+    fn tick(&mut self, index: u32) {
+        #[cfg(test)]
+        assert_ne!(self.sessions[index as usize].as_ref().map(|s| s.leg), self.broken, "broken by a test");
+        let heard = self.sessions[index as usize].as_ref().map(|session| &session.hears[..]);
+        let held = match heard {
+            Some([one]) => self.sessions[*one as usize].as_ref().is_some_and(|other| other.holds()),
+            _ => false,
+        };
+        let session = self.sessions[index as usize].as_mut().expect("who has a slot is open");
+        let ticked = session.tick(self.now, held);
+        let leg = session.leg;
+        if let Some(play) = ticked.done {
+            (self.events)(Event::PlayDone { leg, play });
+        }
+        if ticked.silent {
+            (self.events)(Event::Silent { leg });
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = self.now;
+        match command {
+            Command::Open { call, leg, sockets } => self.open(call, leg, sockets),
+            Command::Negotiate { leg, negotiated } => self.with(leg, |session| session.negotiate(now, negotiated)),
+            Command::Play { leg, play, sounds } => {
+                let mut over = None;
+                self.with(leg, |session| over = session.play(play, sounds));
+                if let Some(play) = over {
+                    (self.events)(Event::PlayDone { leg, play });
+                }
+            }
+            Command::StopPlay { leg, play } => self.with(leg, |session| session.stop_play(play)),
+            Command::StartMusic { leg, track } => self.with(leg, |session| session.start_music(track)),
+            Command::StopMusic { leg } => self.with(leg, Session::stop_music),
+            Command::Hear { call, hearing, offer } => self.hear(call, &hearing, offer),
+            Command::Close { leg } => self.close(leg),
+            Command::Stop => unreachable!("the loop ends at it"),
+            #[cfg(test)]
+            Command::Break { leg } => self.broken = Some(leg),
+        }
+    }
+
+    fn with(&mut self, leg: LegId, work: impl FnOnce(&mut Session)) {
+        if let Some(index) = self.legs.get(&leg) {
+            work(self.sessions[*index as usize].as_mut().expect("a leg in the table is open"));
+        }
+    }
+
+    fn open(&mut self, call: CallId, leg: LegId, sockets: Sockets) {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.sessions.push(None);
+            self.serials.push(0);
+            self.sessions.len() as u32 - 1
+        });
+        let serial = self.serials[index as usize];
+        let token = u64::from(serial) << 32 | u64::from(index) << 1;
+        let added = self.poller.add(&sockets.rtp, token).and_then(|()| self.poller.add(&sockets.rtcp, token | 1));
+        if let Err(error) = added {
+            tracing::error!(%leg, %error, "a leg's sockets cannot be watched: it hears but is not heard");
+        }
+        let random = || getrandom::u64().expect("the system's generator works");
+        let session = Session::new(call, leg, sockets, [random(), random()], self.now, self.hold_music.clone());
+        self.sessions[index as usize] = Some(Box::new(session));
+        self.legs.insert(leg, index);
+        self.calls.entry(call).or_default().push(index);
+        let slot = self.slots.iter_mut().min_by_key(|slot| slot.len()).expect("there are twenty");
+        slot.push(index);
+    }
+
+    fn close(&mut self, leg: LegId) {
+        let Some(index) = self.legs.remove(&leg) else { return };
+        let session = self.sessions[index as usize].take().expect("a leg in the table is open");
+        self.serials[index as usize] = self.serials[index as usize].wrapping_add(1) & 0x7FFF_FFFF;
+        self.free.push(index);
+        for slot in &mut self.slots {
+            slot.retain(|other| *other != index);
+        }
+        let rest = self.calls.get_mut(&session.call).expect("an open leg's call is in the table");
+        rest.retain(|other| *other != index);
+        if rest.is_empty() {
+            self.calls.remove(&session.call);
+        }
+        for other in session.hears.iter().chain(&session.heard_by) {
+            if let Some(other) = &mut self.sessions[*other as usize] {
+                other.hears.retain(|heard| *heard != index);
+                other.heard_by.retain(|hearer| *hearer != index);
+            }
+        }
+        (self.events)(Event::Closed { leg, stats: session.stats() });
+    }
+
+    /// Puts a call's matrix in force: who is not in it hears nobody.
+    fn hear(&mut self, call: CallId, hearing: &Hearing, offer: Option<OfferId>) {
+        let members = self.calls.get(&call).cloned().unwrap_or_default();
+        for index in &members {
+            let session = self.sessions[*index as usize].as_mut().expect("a call's legs are open");
+            (session.hears, session.heard_by, session.mix) = (Vec::new(), Vec::new(), None);
+        }
+        let mut complete = true;
+        for (listener, heard) in hearing {
+            let Some(&to) = self.legs.get(listener).filter(|index| members.contains(index)) else {
+                complete = false;
+                continue;
+            };
+            for leg in heard {
+                match self.legs.get(leg).filter(|index| members.contains(index)) {
+                    Some(&from) => self.connect(from, to),
+                    None => complete = false,
                 }
             }
         }
+        for index in &members {
+            let session = self.sessions[*index as usize].as_mut().expect("a call's legs are open");
+            session.mix = (session.hears.len() > 1).then(|| Mix::new(&session.hears));
+        }
+        match offer {
+            Some(offer) if complete => (self.events)(Event::Joined { offer }),
+            // The leg that is gone is reported as such: the offer ends by that.
+            Some(offer) => tracing::info!(%call, %offer, "a leg of the bridge is gone"),
+            None => {}
+        }
+    }
+
+    fn connect(&mut self, from: u32, to: u32) {
+        self.sessions[from as usize].as_mut().expect("a call's legs are open").heard_by.push(to);
+        self.sessions[to as usize].as_mut().expect("a call's legs are open").hears.push(from);
     }
 }

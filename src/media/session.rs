@@ -1,0 +1,358 @@
+//! One leg's sound: its sockets, its party, what it is made to hear and what was heard of it.
+
+use super::codec::{self, Codec, FRAME};
+use super::event::Stats;
+use super::keys::Keys;
+use super::library::Sound;
+use super::mix::Mix;
+use super::player::{Music, Play};
+use super::reception::Reception;
+use super::rtcp::{self, Heard, Sent};
+use super::rtp::{HEADER, Header};
+use super::sender::{Sender, samples};
+use super::source::Source;
+use super::tones::Detector;
+use crate::leg::negotiate::Agreed;
+use crate::model::{CallId, LegId, PlayId};
+use std::net::{SocketAddr, UdpSocket};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A frame and its header.
+pub const PACKET: usize = HEADER + FRAME;
+/// Between reports, in µs.
+const REPORT_EVERY: u64 = 5_000_000;
+/// So long without a packet is a silence worth telling, in µs.
+const SILENCE: u64 = 10_000_000;
+
+/// A leg's two sockets.
+#[derive(Debug)]
+pub struct Sockets {
+    pub rtp: UdpSocket,
+    pub rtcp: UdpSocket,
+}
+
+/// One leg.
+#[derive(Debug)]
+pub struct Session {
+    pub call: CallId,
+    pub leg: LegId,
+    sockets: Sockets,
+    party: Option<Party>,
+    sender: Sender,
+    reception: Reception,
+    keys: Keys,
+    play: Option<Play>,
+    music: Option<Music>,
+    /// Music for while the party that is heard holds, at its place.
+    hold_music: Option<Music>,
+    /// The sessions that it hears, and those that hear it.
+    pub hears: Vec<u32>,
+    pub heard_by: Vec<u32>,
+    /// Where those are summed, if they are several.
+    pub mix: Option<Mix>,
+    stats: Stats,
+    next_report: u64,
+    last_heard: u64,
+    silent: bool,
+    /// Their last sender report, and when it came.
+    their_report: Option<(u32, u64)>,
+}
+
+/// Who is at the other end.
+#[derive(Debug)]
+struct Party {
+    agreed: Agreed,
+    source: Source,
+    /// Listens for the tones of keys where telephone-event was not agreed.
+    tones: Option<Detector>,
+}
+
+/// What came in a valid packet.
+pub struct Received {
+    pub header: Header,
+    pub payload: Range<usize>,
+    pub kind: Kind,
+    pub key: Option<char>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sound(Codec),
+    Event,
+}
+
+/// What a tick reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ticked {
+    pub done: Option<PlayId>,
+    pub silent: bool,
+}
+
+impl Session {
+    /// `random` numbers its stream; `hold_music` is what it hears while the other side of its bridge holds.
+    pub fn new(call: CallId, leg: LegId, sockets: Sockets, random: [u64; 2], now: u64, hold_music: Option<Arc<Sound>>) -> Session {
+        Session {
+            call,
+            leg,
+            sockets,
+            party: None,
+            sender: Sender::new(random[0], random[1] as u32),
+            reception: Reception::default(),
+            keys: Keys::default(),
+            play: None,
+            music: None,
+            hold_music: hold_music.map(Music::new),
+            hears: Vec::new(),
+            heard_by: Vec::new(),
+            mix: None,
+            stats: Stats::default(),
+            next_report: now + REPORT_EVERY,
+            last_heard: now,
+            silent: false,
+            their_report: None,
+        }
+    }
+
+    pub fn sockets(&self) -> &Sockets {
+        &self.sockets
+    }
+
+    pub fn negotiate(&mut self, now: u64, agreed: Agreed) {
+        let tones = agreed.telephone_event.is_none().then(Detector::default);
+        match &mut self.party {
+            Some(party) => {
+                party.source.renew(now, agreed.remote);
+                (party.agreed, party.tones) = (agreed, tones);
+            }
+            None => self.party = Some(Party { agreed, source: Source::new(now, agreed.remote), tones }),
+        }
+        (self.last_heard, self.silent) = (now, false);
+    }
+
+    /// Begins a play in place of the one that goes on; gives it back if it is over already, having nothing to play.
+    pub fn play(&mut self, id: PlayId, sounds: Vec<Arc<Sound>>) -> Option<PlayId> {
+        self.play = Play::new(id, sounds);
+        if self.play.is_none() { Some(id) } else { None }
+    }
+
+    pub fn stop_play(&mut self, id: PlayId) {
+        self.play.take_if(|play| play.id == id);
+    }
+
+    pub fn start_music(&mut self, track: Arc<Sound>) {
+        self.hold_music = Some(Music::new(track.clone()));
+        self.music = Some(Music::new(track));
+    }
+
+    pub fn stop_music(&mut self) {
+        self.music = None;
+    }
+
+    /// The party wants to hear nothing of us.
+    pub fn holds(&self) -> bool {
+        self.party.as_ref().is_some_and(|party| party.agreed.hold)
+    }
+
+    /// Takes a packet from the socket, if it is the party's.
+    pub fn receive(&mut self, now: u64, packet: &[u8], from: SocketAddr) -> Option<Received> {
+        let party = self.party.as_mut()?;
+        let known = Header::read(packet).and_then(|(header, payload)| Some((header, payload, kind(&party.agreed, header.payload_type)?)));
+        let Some((header, payload, kind)) = known else {
+            self.stats.discarded += 1;
+            return None;
+        };
+        if !party.source.accept(now, from, &header) {
+            self.stats.strangers += 1;
+            return None;
+        }
+        (self.last_heard, self.silent) = (now, false);
+        if self.reception.receive(samples(now), &header, kind == Kind::Event) {
+            self.keys = Keys::default();
+        }
+        if !party.agreed.direction.receives() {
+            return None;
+        }
+        let key = match kind {
+            Kind::Event => self.keys.receive(header.timestamp, &packet[payload.clone()]),
+            Kind::Sound(codec) => party.tones.as_mut().and_then(|tones| {
+                let table = codec::decoding(codec);
+                tones.hear(packet[payload.clone()].iter().map(|code| table[usize::from(*code)]))
+            }),
+        };
+        Some(Received { header, payload, kind, key })
+    }
+
+    /// Passes a packet of the one party that is heard on to this one's. `packet` is rewritten in place where it can be: what lies before
+    /// the payload is overwritten with our header.
+    pub fn forward(&mut self, now: u64, packet: &mut [u8], received: &Received) {
+        let Some(party) = self.party.as_ref().filter(|party| can_send(party)) else { return };
+        if self.play.is_some() {
+            return;
+        }
+        let agreed = party.agreed;
+        let destination = party.source.destination();
+        let payload_type = match received.kind {
+            Kind::Sound(_) => agreed.payload_type,
+            Kind::Event => match agreed.telephone_event {
+                Some(number) => number,
+                None => return self.sender.skip(&received.header),
+            },
+        };
+        let header = self.sender.other(now, &received.header, payload_type);
+        let start = received.payload.start - HEADER;
+        let whole = &mut packet[start..received.payload.end];
+        header.write(whole.first_chunk_mut().expect("a packet has a header before its payload"));
+        let table = match received.kind {
+            Kind::Sound(theirs) => codec::transcoder(theirs, agreed.codec),
+            Kind::Event => None,
+        };
+        match table {
+            None => self.send(whole, destination),
+            Some(table) => {
+                // The packet may go to others in its own law: this one gets a copy.
+                let mut copy = [0; 1500];
+                let copy = &mut copy[..whole.len()];
+                copy.copy_from_slice(whole);
+                copy[HEADER..].iter_mut().for_each(|code| *code = table[usize::from(*code)]);
+                self.send(copy, destination);
+            }
+        }
+    }
+
+    /// What the clock brings each 20 ms: a frame, a report, a silence noticed. `held` says that the one party that is heard holds.
+    pub fn tick(&mut self, now: u64, held: bool) -> Ticked {
+        let mut ticked = Ticked::default();
+        let codec = self.party.as_ref().map_or(Codec::Pcmu, |party| party.agreed.codec);
+        if let Some(mut play) = self.play.take() {
+            self.send_frame(now, play.frame(codec));
+            if play.advance() { ticked.done = Some(play.id) } else { self.play = Some(play) }
+        } else if self.hears.is_empty() || held {
+            let slot = if self.hears.is_empty() { &mut self.music } else { &mut self.hold_music };
+            match slot.take() {
+                Some(mut music) => {
+                    self.send_frame(now, music.frame(codec));
+                    music.advance();
+                    *if self.hears.is_empty() { &mut self.music } else { &mut self.hold_music } = Some(music);
+                }
+                None => self.sender.pause(),
+            }
+        } else if let Some(mut mix) = self.mix.take() {
+            let mut frame = [0; FRAME];
+            if mix.frame(&mut frame) {
+                self.send_frame(now, &frame.map(|sample| codec::encode(codec, sample)));
+            } else {
+                self.sender.pause();
+            }
+            self.mix = Some(mix);
+        }
+        if now >= self.next_report {
+            self.next_report = now + REPORT_EVERY;
+            self.report(now);
+        }
+        let expects = self.party.as_ref().is_some_and(|party| party.agreed.direction.receives());
+        if expects && !self.silent && now.saturating_sub(self.last_heard) >= SILENCE {
+            (self.silent, ticked.silent) = (true, true);
+        }
+        ticked
+    }
+
+    fn send_frame(&mut self, now: u64, frame: &[u8; FRAME]) {
+        let Some(party) = self.party.as_ref().filter(|party| can_send(party)) else { return self.sender.pause() };
+        let (payload_type, destination) = (party.agreed.payload_type, party.source.destination());
+        let mut packet = [0; PACKET];
+        let header = self.sender.own(now, payload_type);
+        header.write(packet.first_chunk_mut().expect("a packet has room for its header"));
+        packet[HEADER..].copy_from_slice(frame);
+        self.send(&packet, destination);
+    }
+
+    fn send(&mut self, packet: &[u8], destination: SocketAddr) {
+        match self.sockets.rtp.send_to(packet, destination) {
+            Ok(_) => {
+                self.stats.sent += 1;
+                self.sender.octets += (packet.len() - HEADER) as u64;
+            }
+            Err(_) => self.stats.unsent += 1,
+        }
+    }
+
+    fn report(&mut self, now: u64) {
+        let Some(party) = &self.party else { return };
+        let source = &party.source;
+        let to = if source.moved() {
+            let found = source.destination();
+            SocketAddr::new(found.ip(), found.port().wrapping_add(1))
+        } else {
+            party.agreed.rtcp
+        };
+        if to.ip().is_unspecified() || to.port() == 0 {
+            return;
+        }
+        let sent = (self.sender.packets > 0).then(|| Sent {
+            ntp: ntp(now),
+            timestamp: self.sender.timestamp_at(now),
+            packets: self.sender.packets as u32,
+            octets: self.sender.octets as u32,
+        });
+        let heard = self.their_report.map_or(Heard::default(), |(last, at)| Heard { last, delay: (ntp(now - at) >> 16) as u32 });
+        let mut packet = [0; rtcp::LONGEST];
+        let report = self.reception.report().map(|report| (report, heard));
+        let length = rtcp::write(&mut packet, self.sender.ssrc, sent, report);
+        let _ = self.sockets.rtcp.send_to(&packet[..length], to);
+    }
+
+    /// Takes a packet from the RTCP socket.
+    pub fn receive_report(&mut self, now: u64, packet: &[u8], from: SocketAddr) {
+        let Some(party) = &self.party else { return };
+        if from.ip() != party.source.destination().ip() && from != party.agreed.rtcp {
+            self.stats.strangers += 1;
+            return;
+        }
+        let Some(said) = rtcp::read(packet, self.sender.ssrc) else {
+            self.stats.discarded += 1;
+            return;
+        };
+        (self.last_heard, self.silent) = (now, false);
+        if let Some(ntp) = said.ntp {
+            self.their_report = Some((ntp, now));
+        }
+        if let Some((report, heard)) = said.of_us {
+            self.stats.lost_there = u64::from(report.lost);
+            self.stats.jitter_there = Duration::from_micros(u64::from(report.jitter) * 125);
+            let middle = (ntp(now) >> 16) as u32;
+            let trip = middle.wrapping_sub(heard.last).wrapping_sub(heard.delay);
+            // A trip of minutes is a wrong clock, not a trip.
+            if heard.last != 0 && trip < 60 << 16 {
+                self.stats.round_trip = Some(Duration::from_micros((u64::from(trip) * 1_000_000) >> 16));
+            }
+        }
+    }
+
+    pub fn stats(&self) -> Stats {
+        Stats { received: self.reception.received, lost: self.reception.lost(), jitter: self.reception.jitter(), ..self.stats }
+    }
+}
+
+fn kind(agreed: &Agreed, payload_type: u8) -> Option<Kind> {
+    let event = [agreed.telephone_event_in, agreed.telephone_event].contains(&Some(payload_type));
+    match payload_type {
+        _ if event => Some(Kind::Event),
+        number if number == agreed.payload_type => Some(Kind::Sound(agreed.codec)),
+        // The other law may come too, where the party was offered both.
+        0 => Some(Kind::Sound(Codec::Pcmu)),
+        8 => Some(Kind::Sound(Codec::Pcma)),
+        _ => None,
+    }
+}
+
+fn can_send(party: &Party) -> bool {
+    let to = party.source.destination();
+    party.agreed.direction.sends() && !to.ip().is_unspecified() && to.port() != 0
+}
+
+/// µs as NTP's 32.32 bits. The origin is this worker's own, which is all that round trips need.
+fn ntp(micros: u64) -> u64 {
+    (u128::from(micros) * (1 << 32) / 1_000_000) as u64
+}
