@@ -39,6 +39,7 @@ impl Caller {
             dialled: plan.errand.number.clone(),
             language: plan.errand.language.clone(),
             queue: (!plan.hurried).then(|| plan.errand.queue.clone()),
+            joins_after: plan.joins,
             changed_to: None,
             tone,
             steps: vec![(now, CallerStep::InviteSent)],

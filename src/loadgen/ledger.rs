@@ -1,6 +1,7 @@
 //! What the virtual callers and agents saw, each step with its time: the story to hold against the server's.
 
 use crate::model::Time;
+use std::time::Duration;
 
 /// Everything that the clients of one run saw.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct CallerEntry {
     pub language: String,
     /// The queue that the chosen keys lead to; `None` for a caller who never meant to wait.
     pub queue: Option<String>,
+    /// So long after the answer the chosen keys have surely led there.
+    pub joins_after: Duration,
     /// The queue asked for by a key while waiting.
     pub changed_to: Option<String>,
     /// The number of the tone that this caller sends.

@@ -11,12 +11,14 @@
 pub mod agent;
 pub mod caller;
 pub mod chance;
+pub mod compare;
 pub mod crowd;
 pub mod digest;
 pub mod ledger;
 pub mod message;
 pub mod phone;
 pub mod plan;
+pub mod scrape;
 pub mod sdp;
 pub mod tone;
 pub mod transaction;

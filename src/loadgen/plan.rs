@@ -88,6 +88,8 @@ pub struct Caller {
     pub errand: Errand,
     /// After the answer; keys pressed during the first words are kept by the server.
     pub keys: Vec<(Duration, char)>,
+    /// The keys lead to the queue so long after the answer.
+    pub joins: Duration,
     /// Hangs up so long after the answer if no agent has been heard.
     pub patience: Duration,
     /// Never reaches a queue: hangs up during the first words.
@@ -149,7 +151,7 @@ impl Plan {
         let change_at = change.then(|| joined + chance.between(Duration::from_millis(500), Duration::from_millis(4_000)));
         let talk = chance.between(manners.caller_talk.0, manners.caller_talk.1);
         let regrets = chance.percent(manners.regret);
-        Caller { from: caller_number(n), errand, keys, patience, hurried, regrets, change_at, talk }
+        Caller { from: caller_number(n), errand, keys, joins: joined, patience, hurried, regrets, change_at, talk }
     }
 
     fn errand(&self, chance: &mut Chance) -> Errand {
