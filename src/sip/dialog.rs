@@ -1,8 +1,8 @@
 //! A dialog (RFC 3261 §12): tags, sequence numbers, route set, remote target, and what is pending in it.
 
 use super::api::{Flow, Reason, Transport};
+use super::key::{ClientKey, ServerKey, tag};
 use super::message::{Core, Header, Message, NameAddr, Scheme, Start, Uri, address, list};
-use super::transaction::{ClientKey, ServerKey, tag};
 use super::writer::{contact, finish, header_line};
 use crate::model::Time;
 use std::io::Write as _;

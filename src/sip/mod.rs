@@ -5,6 +5,7 @@ pub mod api;
 pub mod auth;
 mod dialog;
 pub mod endpoint;
+mod key;
 pub mod message;
 pub mod random;
 mod registrar;

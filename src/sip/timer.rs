@@ -1,7 +1,7 @@
 //! The one timer table of the stack, on the time that it is told.
 
 use super::api::DialogId;
-use super::transaction::{ClientKey, ServerKey};
+use super::key::{ClientKey, ServerKey};
 use crate::model::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;

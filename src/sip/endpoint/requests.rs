@@ -5,8 +5,8 @@ use crate::model::{Phi, PhoneNumber, Time};
 use crate::sip::api::{DialogId, Output, Report};
 use crate::sip::auth::Verdict;
 use crate::sip::dialog::{Dialog, Stage};
+use crate::sip::key::ServerKey;
 use crate::sip::message::{Header, Message, NameAddr, Scheme, Uri, list, tokens, unescape};
-use crate::sip::transaction::ServerKey;
 use crate::sip::writer::{ACCEPT, ALLOW};
 use std::sync::Arc;
 

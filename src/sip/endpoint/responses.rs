@@ -4,8 +4,9 @@ use super::Endpoint;
 use crate::model::Time;
 use crate::sip::api::{DialogId, Output, Report};
 use crate::sip::dialog::{Cancel, Dialog, Stage, hop_request};
+use crate::sip::key::ClientKey;
 use crate::sip::message::{Core, Header, Message};
-use crate::sip::transaction::{ClientKey, Kind, Receipt};
+use crate::sip::transaction::{Kind, Receipt};
 use std::time::Duration;
 
 /// Forks of one INVITE that we acknowledge and hang up.

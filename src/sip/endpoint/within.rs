@@ -5,9 +5,9 @@ use super::{Endpoint, Request};
 use crate::model::{Phi, Time};
 use crate::sip::api::{DialogId, Output, Report};
 use crate::sip::dialog::Stage;
+use crate::sip::key::tag;
 use crate::sip::message::Core;
 use crate::sip::timer::{T2, Timer};
-use crate::sip::transaction::tag;
 use crate::sip::writer::{ACCEPT, ALLOW};
 
 impl Endpoint {

@@ -1,8 +1,8 @@
 //! Client transactions: repeat a request until it is answered, absorb what is answered again.
 
-use super::ClientKey;
 use crate::model::Time;
 use crate::sip::api::{DialogId, Flow, Output, Transport};
+use crate::sip::key::ClientKey;
 use crate::sip::timer::{T1, T1_X64, T2, T4, Timer, Timers};
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Server transactions: absorb what comes again, repeat what was answered.
 
-use super::ServerKey;
 use crate::model::Time;
 use crate::sip::api::{DialogId, Flow, Output, Transport};
+use crate::sip::key::ServerKey;
 use crate::sip::timer::{T1, T1_X64, T2, T4, Timer, Timers};
 use crate::sip::writer::Head;
 use std::collections::HashMap;
