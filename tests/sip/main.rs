@@ -1,0 +1,10 @@
+//! The SIP stack as its neighbours see it: on virtual time, over a network that loses, doubles and reorders.
+
+mod calls;
+mod fuzz;
+mod offers;
+mod policy;
+mod register;
+mod same_as_rsip;
+mod timers;
+mod wire;

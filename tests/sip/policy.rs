@@ -1,0 +1,135 @@
+//! Who may ask for what: a trunk, a station, a stranger.
+
+use crate::wire::{ANSWER, START, at, authorization, hand, ms, register, request, settings};
+use careline::sip::auth::Algorithm;
+use careline::sip::{Endpoint, Flow, Limits, Random, Report, Settings};
+
+const NUMBER: &str = "sip:+13125550100@127.0.0.1";
+const CONTACT: &str = "Contact: <sip:x@127.0.0.8:5071>\r\n";
+
+fn flow(remote: &str) -> Flow {
+    Flow::udp(at("127.0.0.1:5060"), at(remote))
+}
+
+fn endpoint() -> Endpoint {
+    Endpoint::new(settings(), Random::seeded(1))
+}
+
+fn code(endpoint: &mut Endpoint, from: &str, method: &str, uri: &str, extra: &str) -> String {
+    let id = format!("n{}", endpoint.counts().requests);
+    let (sent, _) = hand(endpoint, START, flow(from), &request(method, uri, at(from), &id, 1, extra));
+    sent.first().map(|text| text[8..11].to_string()).unwrap_or_default()
+}
+
+#[test]
+fn a_trunk_reaches_our_numbers_and_nothing_else() {
+    let mut endpoint = endpoint();
+    let trunk = "127.0.0.9:5060";
+    for (method, uri, extra, expected) in [
+        ("INVITE", NUMBER, CONTACT, "100"),
+        ("INVITE", "sip:+13125559999@127.0.0.1", CONTACT, "404"),
+        ("INVITE", "sip:1001@127.0.0.1", CONTACT, "404"),
+        ("INVITE", "sip:*10@127.0.0.1", CONTACT, "401"),
+        ("INVITE", "tel:+13125550100", CONTACT, "416"),
+        ("OPTIONS", "sip:127.0.0.1", "", "200"),
+        ("MESSAGE", NUMBER, "", "405"),
+        ("SUBSCRIBE", NUMBER, "", "405"),
+        ("FROBNICATE", NUMBER, "", "501"),
+        ("BYE", NUMBER, "", "481"),
+        ("CANCEL", NUMBER, "", "481"),
+        ("OPTIONS", "sip:127.0.0.1", "Require: 100rel, foo\r\n", "420"),
+        ("INVITE", NUMBER, "Contact: <sip:x@h>\r\nAccept: text/plain\r\n", "406"),
+        ("INVITE", NUMBER, "X: without contact\r\n", "400"),
+    ] {
+        assert_eq!(code(&mut endpoint, trunk, method, uri, extra), expected, "{method} {uri} {extra}");
+    }
+}
+
+#[test]
+fn a_stranger_gets_nothing_but_a_challenge_and_few_of_those() {
+    let mut endpoint = Endpoint::new(Settings { limits: Limits { challenges: 3, ..Limits::default() }, ..settings() }, Random::seeded(1));
+    let stranger = "192.0.2.66:5060";
+    for method in ["INVITE", "OPTIONS", "MESSAGE", "SUBSCRIBE", "FROBNICATE", "BYE", "CANCEL", "INFO"] {
+        assert_eq!(code(&mut endpoint, stranger, method, NUMBER, CONTACT), "403", "{method}");
+    }
+    assert_eq!(code(&mut endpoint, stranger, "ACK", NUMBER, CONTACT), "");
+    assert_eq!((endpoint.transactions(), endpoint.dialogs()), (0, 0), "and no further work");
+    for expected in ["401", "401", "401", "403", "403"] {
+        assert_eq!(code(&mut endpoint, stranger, "REGISTER", "sip:127.0.0.1", CONTACT), expected);
+    }
+    assert_eq!(code(&mut endpoint, "192.0.2.67:5060", "REGISTER", "sip:127.0.0.1", CONTACT), "401", "others are not its hostages");
+}
+
+#[test]
+fn a_station_is_challenged_and_may_not_dial_out() {
+    let mut endpoint = endpoint();
+    let station = flow("127.0.0.8:5071");
+    register(&mut endpoint, START, station, "r", CONTACT);
+    let uri = "sip:+13125550100@127.0.0.1";
+    let (sent, reports) = hand(&mut endpoint, START, station, &request("INVITE", uri, station.remote, "i", 1, CONTACT));
+    assert!(sent[0].starts_with("SIP/2.0 401 ") && reports.is_empty());
+    let answer = authorization(&sent[0], ("INVITE", uri), "1001", "demo-1001", Algorithm::Sha256, 1);
+    let (sent, reports) = hand(&mut endpoint, START, station, &request("INVITE", uri, station.remote, "i", 2, &(answer + CONTACT)));
+    assert!(sent[0].starts_with("SIP/2.0 403 ") && reports.is_empty());
+    // Another port of the same machine is the trunk's.
+    assert_eq!(code(&mut endpoint, "127.0.0.8:5072", "INVITE", uri, CONTACT), "100");
+}
+
+#[test]
+fn a_full_house_says_so_and_serves_who_is_inside() {
+    let mut endpoint = Endpoint::new(Settings { limits: Limits { transactions: 1, ..Limits::default() }, ..settings() }, Random::seeded(1));
+    assert_eq!(code(&mut endpoint, "127.0.0.9:5060", "INVITE", NUMBER, CONTACT), "100");
+    let (sent, _) =
+        hand(&mut endpoint, START, flow("127.0.0.9:5060"), &request("INVITE", NUMBER, at("127.0.0.9:5060"), "second", 1, CONTACT));
+    assert!(sent[0].starts_with("SIP/2.0 503 ") && sent[0].contains("Retry-After: "));
+    assert_eq!(endpoint.counts().overloaded, 1);
+}
+
+#[test]
+fn a_caller_is_known_by_the_trunk_s_word_or_withheld() {
+    let mut endpoint = endpoint();
+    let trunk = flow("127.0.0.9:5060");
+    for (n, (extra, expected)) in [
+        ("", "1001"),
+        ("P-Asserted-Identity: \"A\" <sip:+13125550177@carrier>\r\n", "+13125550177"),
+        ("P-Asserted-Identity: <tel:+13125550188;x=y>\r\n", "+13125550188"),
+        ("P-Asserted-Identity: <tel:+13125550188>\r\nPrivacy: id;critical\r\n", ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let text = request("INVITE", NUMBER, trunk.remote, &format!("i{n}"), 1, &format!("{extra}{CONTACT}"));
+        let (_, reports) = hand(&mut endpoint, START, trunk, &text);
+        let [Report::Incoming { from, to, .. }] = &reports[..] else { panic!() };
+        assert_eq!((from.0.as_str(), to.as_str()), (expected, "+13125550100"));
+    }
+}
+
+#[test]
+fn an_answer_follows_the_via_or_the_flow() {
+    let mut endpoint = endpoint();
+    let trunk = flow("127.0.0.9:4444");
+    let mut to = |text: &str| {
+        let mut out = Vec::new();
+        endpoint.handle_message(START, trunk, text.as_bytes(), &mut out);
+        let careline::sip::Output::Send { flow, .. } = &out[0] else { panic!() };
+        flow.remote.to_string()
+    };
+    let text = request("OPTIONS", "sip:127.0.0.1", at("127.0.0.9:7777"), "o", 1, "");
+    assert_eq!(to(&text), "127.0.0.9:4444", "rport");
+    assert_eq!(to(&text.replace(";rport", "")), "127.0.0.9:7777");
+    assert_eq!(to(&text.replace(";rport", ";maddr=192.0.2.1").replace("UDP 127.0.0.9:7777", "UDP 10.0.0.1")), "127.0.0.9:5060");
+}
+
+#[test]
+fn new_settings_keep_what_lives() {
+    let mut endpoint = endpoint();
+    let trunk = flow("127.0.0.9:5060");
+    let (_, reports) = hand(&mut endpoint, START, trunk, &request("INVITE", NUMBER, trunk.remote, "i", 1, CONTACT));
+    let Report::Incoming { dialog, .. } = reports[0] else { panic!() };
+    endpoint.reconfigure(Settings { numbers: Some(Default::default()), ..settings() });
+    let mut out = Vec::new();
+    endpoint.accept(START + ms(1), dialog, ANSWER, &mut out);
+    assert_eq!(out.len(), 1);
+    assert_eq!(code(&mut endpoint, "127.0.0.9:5060", "INVITE", NUMBER, "X: y\r\nContact: <sip:x@h>\r\n"), "404");
+}
