@@ -120,7 +120,7 @@ fn purity(source: &Source, violations: &mut Vec<String>) {
             let before = source.code[..at].trim_end();
             !before.ends_with("::") || before.ends_with("use ::")
         };
-        if IMPURE_WORDS.contains(&word) || names_crate {
+        if IMPURE_WORDS.contains(&word) || names_crate && at < source.production {
             violations.push(format!("{}:{}: `{word}` in a pure floor", source.path, source.line_of(at)));
         }
     }
@@ -180,8 +180,10 @@ fn locks(sources: &[Source], violations: &mut Vec<String>) {
     let mut used = vec![false; inventory.len()];
     for source in sources.iter().filter(|s| s.path.starts_with("src/")) {
         for (at, word) in Source::words(source.production_code()) {
-            let forbids_unsafe = word == "unsafe" && source.production_code()[..at].ends_with("(");
-            if !LOCKS.contains(&word) || forbids_unsafe {
+            let code = source.production_code();
+            let forbids_unsafe = word == "unsafe" && code[..at].ends_with("(");
+            let other_watch = word == "watch" && !code[at + word.len()..].starts_with("::");
+            if !LOCKS.contains(&word) || forbids_unsafe || other_watch {
                 continue;
             }
             let row =
