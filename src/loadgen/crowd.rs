@@ -12,10 +12,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::net::UdpSocket;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 const STEP: Duration = Duration::from_millis(20);
+/// Steps from one report to the next.
+const REPORT_EVERY: u64 = 5;
 /// Agents who are not registered after so long will not be.
 const REGISTER_MAX: Duration = Duration::from_secs(10);
 
@@ -33,30 +35,35 @@ pub struct Status {
 /// A running crowd.
 pub struct Crowd {
     thread: std::thread::JoinHandle<Ledger>,
-    stop: watch::Sender<bool>,
-    status: watch::Receiver<Status>,
+    stop: mpsc::UnboundedSender<()>,
+    reports: mpsc::UnboundedReceiver<Status>,
+    status: Status,
 }
 
 impl Crowd {
     /// Binds every socket on the server's own address, registers the agents, and begins to call when all are registered. An agent who
     /// let the telephone ring out and is back at the desk is sent to `back`, to be made ready again.
     pub fn start(plan: Plan, back: mpsc::UnboundedSender<u64>) -> io::Result<Crowd> {
-        let (stop, stopped) = watch::channel(false);
-        let (report, status) = watch::channel(Status::default());
+        let (stop, stopped) = mpsc::unbounded_channel();
+        let (report, reports) = mpsc::unbounded_channel();
         let mut people = People::gather(plan, back)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("crowd".into()).spawn(move || runtime.block_on(people.live(stopped, report)))?;
-        Ok(Crowd { thread, stop, status })
+        Ok(Crowd { thread, stop, reports, status: Status::default() })
     }
 
-    pub fn status(&self) -> Status {
-        self.status.borrow().clone()
+    /// The newest.
+    pub fn status(&mut self) -> &Status {
+        while let Ok(status) = self.reports.try_recv() {
+            self.status = status;
+        }
+        &self.status
     }
 
     /// No new calls from now on.
     pub fn stop(&self) {
         // The thread may have ended already.
-        let _ = self.stop.send(true);
+        let _ = self.stop.send(());
     }
 
     /// True when no new call comes and none is alive.
@@ -182,21 +189,29 @@ impl People {
         })
     }
 
-    async fn live(&mut self, mut stop: watch::Receiver<bool>, report: watch::Sender<Status>) -> Ledger {
+    async fn live(&mut self, mut stop: mpsc::UnboundedReceiver<()>, report: mpsc::UnboundedSender<Status>) -> Ledger {
         let (inbox, mut arriving) = mpsc::unbounded_channel();
         self.begin(inbox);
         let mut steps = tokio::time::interval(STEP);
         steps.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let began = self.clock.now();
+        let mut stopped = false;
+        let mut age = 0u64;
         loop {
             tokio::select! {
                 biased;
                 Some(datagram) = arriving.recv() => self.receive(datagram),
                 _ = steps.tick() => {
                     let now = self.clock.now();
-                    self.step(now, now.since(began), *stop.borrow_and_update());
-                    report.send_replace(self.status());
-                    if self.over(*stop.borrow(), now) {
+                    stopped |= stop.try_recv().is_ok();
+                    self.step(now, now.since(began), stopped);
+                    age += 1;
+                    let over = self.over(stopped, now);
+                    if over || age.is_multiple_of(REPORT_EVERY) {
+                        // Nobody reads it when the run is being torn down.
+                        let _ = report.send(self.status());
+                    }
+                    if over {
                         return self.close();
                     }
                 }

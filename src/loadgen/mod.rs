@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod message;
 pub mod phone;
 pub mod plan;
+pub mod registration;
 pub mod scrape;
 pub mod sdp;
 pub mod tone;

@@ -1,19 +1,15 @@
 //! One SIP user agent on one UDP socket, sans-IO: a trunk's worth of callers, or one agent's telephone.
 
 use super::chance::Chance;
-use super::digest::Challenge;
 use super::message::{self, Draft, Lines};
+use super::registration::{Registration, Told};
 use super::transaction::{Due, Response, Transactions};
 use crate::model::Time;
-use rsip::{Header, Method, Request, SipMessage};
+use rsip::{Method, Request, SipMessage};
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 pub use super::transaction::DialogId;
-
-/// A registration asks for so long, and is renewed at half of it.
-const REGISTRATION: Duration = Duration::from_secs(300);
 
 /// What is to be sent, and what has been seen.
 #[derive(Debug, Default)]
@@ -106,18 +102,6 @@ enum Stage {
 }
 
 #[derive(Debug)]
-struct Registration {
-    password: String,
-    call_id: String,
-    tag: String,
-    cseq: u32,
-    challenge: Option<(Challenge, u32)>,
-    /// Credentials have been sent with this very challenge.
-    tried: bool,
-    renew_at: Option<Time>,
-}
-
-#[derive(Debug)]
 pub struct Phone {
     user: String,
     local: SocketAddr,
@@ -153,8 +137,7 @@ impl Phone {
 
     pub fn register(&mut self, now: Time, password: &str, out: &mut Output) {
         let (call_id, tag) = (self.word("r"), self.word("t"));
-        let password = password.to_string();
-        self.registration = Some(Registration { password, call_id, tag, cseq: 0, challenge: None, tried: false, renew_at: None });
+        self.registration = Some(Registration::new(&self.user, password, self.local, self.server, call_id, tag));
         self.send_register(now, out);
     }
 
@@ -231,7 +214,7 @@ impl Phone {
     }
 
     pub fn next_timer(&self) -> Option<Time> {
-        let renew = self.registration.as_ref().and_then(|r| r.renew_at);
+        let renew = self.registration.as_ref().and_then(Registration::renew_at);
         [self.transactions.next_timer(), renew].into_iter().flatten().min()
     }
 
@@ -249,7 +232,7 @@ impl Phone {
                 Due::Lost(None, _) => {}
             }
         }
-        if self.registration.as_ref().and_then(|r| r.renew_at).is_some_and(|at| at <= now) {
+        if self.registration.as_ref().and_then(Registration::renew_at).is_some_and(|at| at <= now) {
             self.send_register(now, out);
         }
     }
@@ -315,20 +298,11 @@ impl Phone {
     }
 
     fn register_response(&mut self, now: Time, code: u16, headers: &rsip::Headers, out: &mut Output) {
-        let Some(registration) = &mut self.registration else { return };
-        if code == 200 {
-            registration.tried = false;
-            registration.renew_at = Some(now + REGISTRATION / 2);
-            out.seen.push_back(Seen::Registered);
-            return;
-        }
-        let challenge = message::challenges(headers).find_map(Challenge::read);
-        match challenge {
-            Some(challenge) if code == 401 && (!registration.tried || challenge.stale) => {
-                registration.challenge = Some((challenge, 0));
-                self.send_register(now, out);
-            }
-            _ => out.seen.push_back(Seen::RegistrationRefused(code)),
+        match self.registration.as_mut().map(|registration| registration.response(now, code, headers)) {
+            Some(Told::Registered) => out.seen.push_back(Seen::Registered),
+            Some(Told::Again) => self.send_register(now, out),
+            Some(Told::Refused) => out.seen.push_back(Seen::RegistrationRefused(code)),
+            None => {}
         }
     }
 
@@ -463,31 +437,8 @@ impl Phone {
 
     fn send_register(&mut self, now: Time, out: &mut Output) {
         let (branch, cnonce) = (self.branch(), self.word("n"));
-        let uri = format!("sip:{}", self.server.ip());
-        let Some(r) = &mut self.registration else { return };
-        r.cseq += 1;
-        r.renew_at = None;
-        let mut more = vec![Header::Expires(REGISTRATION.as_secs().to_string().into())];
-        r.tried = r.challenge.is_some();
-        if let Some((challenge, count)) = &mut r.challenge {
-            *count += 1;
-            more.push(Header::Authorization(challenge.answer(&self.user, &r.password, "REGISTER", &uri, *count, &cnonce).into()));
-        }
-        let address = format!("<sip:{}@{}>", self.user, self.server.ip());
-        let draft = Draft {
-            method: Method::Register,
-            uri: &uri,
-            local: self.local,
-            branch: &branch,
-            from: &format!("{address};tag={}", r.tag),
-            to: &address,
-            call_id: &r.call_id,
-            cseq: r.cseq,
-            contact: Some(&self.user),
-            more,
-            sdp: None,
-        };
-        let bytes = message::request(draft).expect("our own address is a URI");
+        let Some(registration) = &mut self.registration else { return };
+        let bytes = registration.request(&branch, &cnonce);
         out.send.push(bytes.clone());
         self.transactions.request(now, &branch, Method::Register, None, bytes);
     }
@@ -546,6 +497,8 @@ impl Phone {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rsip::Header;
+    use std::time::Duration;
 
     /// Two phones and the wire between them; `lose` says which datagrams, counted from 0, never arrive.
     struct Wire {
