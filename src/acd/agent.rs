@@ -82,6 +82,8 @@ pub struct Agent {
     pub logged_in_at: Time,
     pub calls_since_login: u64,
     pub idle_since: Time,
+    /// When the present offer, or what came of it, began.
+    pub busy_from: Option<Time>,
     /// Busy spans that ended, for occupancy over the last 30 minutes.
     pub busy: std::collections::VecDeque<(Time, Time)>,
     /// The segment whose wrap-up is under way.

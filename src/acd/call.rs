@@ -46,6 +46,10 @@ pub struct Call {
     pub held_from: Vec<AgentId>,
     /// Sent to this agent's own hands.
     pub direct: Option<AgentId>,
+    /// The flow waits for a transfer of its own to fail or to succeed.
+    pub transferring: bool,
+    /// How the visit ranked that was answered last: what the caller goes back to if the agent is lost.
+    pub served_as: Option<(QueueId, RequirementClass, Class, Place)>,
     /// Visits that are over.
     pub past: Vec<VisitRecord>,
     /// Agents whose after-call work for this call is under way.

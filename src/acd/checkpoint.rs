@@ -8,14 +8,15 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rest {
     pub now: Time,
-    /// The newest number given to an offer, a leg of ours, a play and a fact.
+    /// The newest number given to an offer (and its leg), a play and a fact.
     pub offers: u64,
-    pub legs: u64,
     pub plays: u64,
     pub facts: u64,
     pub holds: Vec<(AgentId, Hold)>,
     /// Who was offered a call last, for round robin.
     pub last_offered: Vec<(QueueId, AgentId)>,
+    /// How busy agents were when they became ready last, in millionths.
+    pub occupancy: Vec<(AgentId, u64)>,
     /// Returning callers and the agent they spoke to, the oldest first.
     pub last_agents: Vec<(PhoneNumber, AgentId)>,
     /// Queues that are gone from the configuration and serve who still waits.

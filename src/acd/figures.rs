@@ -362,7 +362,7 @@ fn outcome_index(outcome: VisitOutcome) -> usize {
 }
 
 /// Where a state stands in [`Figures::STATES`]; `None`: logged out.
-fn state_index(state: AgentState) -> Option<usize> {
+pub fn state_index(state: AgentState) -> Option<usize> {
     match state {
         AgentState::LoggedOut => None,
         AgentState::Ready => Some(0),

@@ -3,15 +3,33 @@
 
 pub mod agent;
 pub mod call;
+mod caller;
 pub mod checkpoint;
 pub mod command;
 pub mod config;
+mod deadline;
+mod desk;
 pub mod event;
 pub mod explain;
 pub mod fact;
 pub mod figures;
+mod invariants;
+mod ladder;
+mod offer;
 pub mod record;
+mod reload;
+mod resume;
+mod routing;
+mod screen;
+mod shift;
+#[cfg(test)]
+mod storm;
+mod table;
+mod todo;
+mod transfer;
 pub mod view;
+mod visit;
+mod why;
 pub mod window;
 
 pub use agent::{AgentState, NotReadyReason};
@@ -25,48 +43,176 @@ pub use figures::Figures;
 pub use record::CallRecord;
 pub use view::View;
 
-use crate::model::{AgentId, CallId, OfferId, Time};
+use crate::ivr::Action;
+use crate::model::{CallId, LegId, OfferId, PlayId, QueueId, Time};
+use deadline::{Deadline, Deadlines};
+use std::collections::BTreeSet;
+
+/// Beyond so many steps of one caller's flow within one event, it runs in a circle.
+const STEPS_MAX: u32 = 100;
 
 /// The centre: every call, queue, agent, offer and counter.
-pub struct Acd {}
+#[derive(Clone, Debug)]
+pub struct Acd {
+    /// The time of whatever is being applied; it never falls.
+    now: Time,
+    config: Config,
+    calls: table::Table<CallId, call::Call>,
+    legs: table::Table<LegId, CallId>,
+    offers: table::Table<OfferId, call::Offer>,
+    desks: desk::Desks,
+    routing: routing::Routing,
+    deadlines: Deadlines,
+    figures: Figures,
+    ids: todo::Ids,
+    last_agents: todo::LastAgents,
+    /// Queues that are gone from the configuration and serve who still waits.
+    retired: BTreeSet<QueueId>,
+    todo: todo::Todo,
+    /// What a flow asked for; kept for its room only.
+    actions: Vec<Action>,
+}
 
 impl Acd {
-    pub fn new(_config: Config) -> Acd {
-        Acd {}
+    pub fn new(config: Config) -> Acd {
+        let mut acd = Acd {
+            now: Time(0),
+            config: Config::default(),
+            calls: Default::default(),
+            legs: Default::default(),
+            offers: Default::default(),
+            desks: Default::default(),
+            routing: Default::default(),
+            deadlines: Default::default(),
+            figures: Default::default(),
+            ids: Default::default(),
+            last_agents: Default::default(),
+            retired: BTreeSet::new(),
+            todo: Default::default(),
+            actions: Vec::new(),
+        };
+        acd.reload(config, &mut Vec::new());
+        acd
     }
+
     /// Applies one event at `now`. Deadlines due before `now` are applied first, each at its own time.
-    pub fn handle(&mut self, _now: Time, _event: Event, _out: &mut Vec<Command>) {}
+    pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Command>) {
+        assert!(now >= self.now, "time never falls");
+        if !matches!(event, Event::Restored(_)) {
+            while let Some((at, deadline)) = self.deadlines.take_due(now) {
+                self.now = at.max(self.now);
+                self.deadline_came(deadline, out);
+                self.settle(out);
+            }
+        }
+        self.now = now;
+        self.apply(event, out);
+        self.settle(out);
+    }
+
     /// When to call `handle` next if nothing happens.
     pub fn next_deadline(&self) -> Option<Time> {
-        None
+        self.deadlines.next()
     }
-    /// What screens need, and nothing that can change the core.
-    pub fn view(&self, now: Time) -> View {
-        View { at: now, ..View::default() }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
-    /// Why is this caller waiting? `None`: no such call, or it waits nowhere.
-    pub fn why_waiting(&self, _call: CallId) -> Option<WhyWaiting> {
-        None
+
+    /// The figures up to the last event.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
-    /// Why is this agent idle? `None`: no such agent.
-    pub fn why_idle(&self, _agent: AgentId) -> Option<WhyIdle> {
-        None
+
+    fn apply(&mut self, event: Event, out: &mut Vec<Command>) {
+        match event {
+            Event::CallArrived { call, leg, from, to } => self.call_arrived(call, leg, from, to, out),
+            Event::LegEstablished { leg } => self.leg_established(leg, out),
+            Event::LegEnded { leg, cause } => self.leg_ended(leg, cause, out),
+            Event::PlayDone { leg, play } => self.play_done(leg, play, out),
+            Event::DigitsEntered { leg, digits } => self.digits_entered(leg, &digits, out),
+            Event::OfferAlerting { offer } => self.offer_alerting(offer, out),
+            Event::OfferAccepted { offer } => self.offer_accepted(offer, out),
+            Event::OfferRefused { offer, refusal } => self.offer_refused(offer, refusal, out),
+            Event::Bridged { offer } => self.bridged(offer, out),
+            Event::LegHeld { leg, held } => self.leg_held(leg, held, out),
+            Event::TransferAsked { by, to, kind } => self.transfer_asked(by, to, kind, out),
+            Event::AgentLoggedIn { agent } => self.agent_logged_in(agent, out),
+            Event::AgentLoggedOut { agent } => self.agent_logged_out(agent, out),
+            Event::AgentReady { agent } => self.agent_ready(agent, out),
+            Event::AgentNotReady { agent, reason } => self.agent_not_ready(agent, reason, out),
+            Event::WrapUpDone { agent, code } => self.wrap_up_done(agent, code, out),
+            Event::WrapUpExtended { agent, by } => self.wrap_up_extended(agent, by, out),
+            Event::StationLost { agent } => self.station_lost(agent, out),
+            Event::StationFound { agent } => self.station_found(agent, out),
+            Event::CallMoved { call, to } => self.call_moved(call, to, out),
+            Event::ClassRaised { call, class } => self.class_raised(call, class, out),
+            Event::ConfigChanged(config) => self.reload(*config, out),
+            Event::Restored(piece) => self.restore(*piece),
+            Event::DeadlineReached => {}
+            // Parts of the centre that do not exist yet.
+            Event::CallPlaced { .. }
+            | Event::LookupDone { .. }
+            | Event::MonitorAsked { .. }
+            | Event::EstimateReady { .. }
+            | Event::EdgeResumed { .. }
+            | Event::EdgeLost { .. } => self.obsolete(event.name(), out),
+        }
     }
-    /// Why was this agent chosen? `None`: no such offer is alive.
-    pub fn why_chosen(&self, _offer: OfferId) -> Option<WhyChosen> {
-        None
+
+    fn deadline_came(&mut self, deadline: Deadline, out: &mut Vec<Command>) {
+        match deadline {
+            Deadline::Answer(call) => {
+                self.calls.get_mut(call).expect("a deadline's call is alive").answer_due = None;
+                self.end_call(call, call::Disposition::Failed(call::Failure::LegLost), Some(EndWhy::Failed), out);
+            }
+            Deadline::FlowStep(call) => self.flow_timer(call),
+            Deadline::Ring(offer) => self.give_up(offer, Refusal::NoAnswer, out),
+            Deadline::Bridge(offer) => self.give_up(offer, Refusal::Unreachable, out),
+            Deadline::Progressive(call, queue) => self.ring_one_more(call, queue, out),
+            Deadline::WrapUp(agent) => {
+                let seat = self.desks.seat(agent).expect("a deadline's agent is known");
+                self.wrap_up_over(seat, out);
+            }
+            Deadline::HoldEnds(agent, call) => self.hold_ends(agent, call),
+            Deadline::Preferred(call) => self.give_to_all(call),
+            Deadline::Visit(call, queue) => self.visit_due(call, queue, out),
+        }
     }
-    /// The state as a list of events that builds it again in an empty core.
-    pub fn checkpoint(&self) -> Vec<Event> {
-        Vec::new()
+
+    /// Does what the event left to be done: flows take their steps, then whoever is free meets whoever waits.
+    fn settle(&mut self, out: &mut Vec<Command>) {
+        let (mut last, mut steps) = (None, 0);
+        loop {
+            if let Some((call, step)) = self.todo.steps.pop_front() {
+                steps = if last == Some(call) { steps + 1 } else { 1 };
+                last = Some(call);
+                if steps > STEPS_MAX && self.calls.get(call).is_some_and(|call| call.over.is_none()) {
+                    self.flow_fault(call, out);
+                } else {
+                    self.step_flow(call, step, out);
+                }
+            } else if !self.todo.free.is_empty() || !self.todo.waiting.is_empty() {
+                self.match_all(out);
+            } else {
+                return;
+            }
+        }
     }
-    /// Panics with the rule's name if the state contradicts itself.
-    pub fn check_invariants(&self) {
-        let violations = self.violations();
-        assert!(violations.is_empty(), "invariant violated: {violations:?}");
+
+    fn note(&mut self, fact: Fact, out: &mut Vec<Command>) {
+        self.ids.facts += 1;
+        self.figures.apply(self.now, &fact);
+        out.push(Command::Note { number: self.ids.facts, at: self.now, fact });
     }
-    /// The rules that the state breaks, each with what breaks it, for `invariant_violations_total{rule}`.
-    pub fn violations(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+
+    fn obsolete(&mut self, event: &'static str, out: &mut Vec<Command>) {
+        self.note(Fact::Obsolete { event }, out);
+    }
+
+    fn next_play(&mut self) -> PlayId {
+        self.ids.plays += 1;
+        PlayId(self.ids.plays)
     }
 }

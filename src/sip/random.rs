@@ -1,10 +1,8 @@
 //! Where tags, branches and nonces come from: the system's generator, or a seed in tests.
 
-type Fill = dyn FnMut(&mut [u8]) + Send;
-
 /// A source of unpredictable bytes.
 pub struct Random {
-    fill: Box<Fill>,
+    fill: Box<dyn FnMut(&mut [u8]) + Send>,
     pool: [u8; 256],
     used: usize,
 }
@@ -32,8 +30,7 @@ impl Random {
         Random { fill: Box::new(fill), pool: [0; 256], used: 256 }
     }
 
-    /// The next 64 bits.
-    pub fn draw(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         if self.used + 8 > self.pool.len() {
             (self.fill)(&mut self.pool);
             self.used = 0;
