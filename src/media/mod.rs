@@ -13,7 +13,7 @@ mod rtcp;
 mod rtp;
 mod sender;
 mod session;
-mod socket;
+pub mod socket;
 mod source;
 mod tones;
 mod worker;

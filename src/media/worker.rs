@@ -24,6 +24,8 @@ const SLOT: u64 = 1000;
 const LATEST: u64 = 5 * SLOTS;
 /// Most sockets that are served between two looks at the clock.
 const BATCH: usize = 64;
+/// Most commands that are obeyed between two looks at the clock.
+const COMMANDS: usize = 32;
 /// Longest packet that is read: what comes longer is cut, and is no G.711.
 const LONGEST: usize = 1500;
 /// The waker's token; a session's is its serial number, its index and a bit for RTCP.
@@ -118,6 +120,8 @@ pub struct Worker {
     now: u64,
     /// The next slot of the clock, counted from the beginning.
     next_slot: u64,
+    /// There were more commands than are obeyed at once: the rest, and the packets behind them, follow without a wait.
+    behind: bool,
     buffer: Box<[u8; LONGEST]>,
     #[cfg(test)]
     broken: Option<LegId>,
@@ -144,6 +148,7 @@ impl Worker {
             began: Instant::now(),
             now: 0,
             next_slot: 0,
+            behind: false,
             buffer: Box::new([0; LONGEST]),
             #[cfg(test)]
             broken: None,
@@ -161,18 +166,24 @@ impl Worker {
                 self.waker.clear();
             }
             // Commands first: what was asked before a packet came is in force when it is read.
-            while let Ok(command) = self.commands.try_recv() {
+            let mut obeyed = 0;
+            while obeyed < COMMANDS
+                && let Ok(command) = self.commands.try_recv()
+            {
                 if let Command::Stop = command {
                     return;
                 }
                 self.guard(None, |worker| worker.obey(command));
+                obeyed += 1;
             }
-            for index in 0..ready {
+            self.behind = obeyed == COMMANDS;
+            for index in 0..if self.behind { 0 } else { ready } {
                 match self.poller.token(index) {
                     WAKER => {}
                     token => self.readable(token),
                 }
             }
+            self.look_at_clock();
             self.run_slots();
         }
     }
@@ -183,6 +194,9 @@ impl Worker {
 
     /// How long until a slot with sessions in it is due; `None` without sessions.
     fn until_next_slot(&self) -> Option<Duration> {
+        if self.behind {
+            return Some(Duration::ZERO);
+        }
         let due = (self.next_slot..self.next_slot + SLOTS).find(|slot| !self.slots[(slot % SLOTS) as usize].is_empty())?;
         Some(Duration::from_micros((due * SLOT).saturating_sub(self.now)))
     }
