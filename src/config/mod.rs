@@ -1,1 +1,242 @@
-//! Floor 3: files to the compiled configuration.
+//! The configuration: files in, a checked centre out, and every error of every file at once.
+
+pub mod calendars;
+pub mod centre;
+pub mod flows;
+pub mod ladder;
+pub mod queues;
+pub mod read;
+pub mod server;
+
+pub use crate::model::Problem;
+pub use server::{Credentials, Network, OnRegister, Secret, Server, Trunk};
+
+use crate::acd;
+use crate::acd::config::{ClassConfig, QueueConfig};
+use crate::ivr::FlowFile;
+use crate::ivr::scope::{Demand, Names};
+use crate::ivr::trial::TrialNames;
+use crate::model::need::Classes;
+use crate::model::schema::Reader;
+use crate::model::tree::Node;
+use crate::model::{QueueId, RequirementClass, SkillId, Spot, Time};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The file of the centre, in the directory of the configuration.
+pub const FILE: &str = "careline.toml";
+
+/// A centre without errors.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub server: Server,
+    pub centre: acd::Config,
+    pub warnings: Vec<Problem>,
+    /// The calendars as written, to be compiled anew each day.
+    pub plans: BTreeMap<Arc<str>, calendars::Plan>,
+    pub files: Vec<FlowFile>,
+    pub tests: Vec<flows::FlowTests>,
+}
+
+/// Reads and checks a directory. Calendars are compiled around the present.
+pub fn load(dir: &Path) -> Result<Loaded, Vec<Problem>> {
+    load_at(dir, now())
+}
+
+/// The wall clock, around which calendars are compiled.
+pub fn now() -> Time {
+    Time(0) + std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// As [`load`], with calendars around `now`.
+pub fn load_at(dir: &Path, now: Time) -> Result<Loaded, Vec<Problem>> {
+    load_with(dir, now, None)
+}
+
+/// As [`load_at`], with one more flow file, or with another in place of the directory's of the same name.
+pub fn load_with(dir: &Path, now: Time, flow: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let loaded = read_centre(dir, now, flow, &mut problems);
+    problems.sort();
+    problems.dedup();
+    match loaded {
+        Some(loaded) if problems.is_empty() => Ok(loaded),
+        _ => Err(problems),
+    }
+}
+
+impl Loaded {
+    /// The opening hours around `now`, for the daily renewal.
+    pub fn calendars(&self, now: Time) -> BTreeMap<Arc<str>, crate::ivr::Calendar> {
+        self.plans.iter().map(|(name, plan)| (name.clone(), plan.compile(now))).collect()
+    }
+
+    /// Runs every test of every flow, or of one; the failures.
+    pub fn run_tests(&self, flow: Option<&str>) -> (usize, Vec<Problem>) {
+        let names = TrialNames { queues: self.centre.queues.iter().map(|(id, queue)| (*id, queue.name.clone())).collect() };
+        let chosen: Vec<_> = self.tests.iter().filter(|tests| flow.is_none_or(|flow| *tests.flow == *flow)).collect();
+        let count = chosen.iter().map(|tests| tests.tests.len()).sum();
+        (count, chosen.iter().flat_map(|tests| flows::run(tests, &self.centre.flows, &self.plans, &names)).collect())
+    }
+}
+
+fn read_centre(dir: &Path, now: Time, flow: Option<&Path>, problems: &mut Vec<Problem>) -> Option<Loaded> {
+    let path = dir.join(FILE);
+    let shown: Arc<str> = path.display().to_string().into();
+    let text =
+        std::fs::read_to_string(&path).map_err(|error| problems.push(Spot::new(&shown, 1, 1).problem(format!("cannot be read: {error}"))));
+    let root = read::toml(&shown, &text.ok()?).map_err(|problem| problems.push(problem)).ok()?;
+    Reader::open(&root, "the configuration", centre::ROOT_FIELDS, problems)?;
+    let mut server = server::read(&root, dir, problems);
+    let plans = calendars::read(&root, problems);
+    let (skill_names, skills) = centre::skills(&root, problems);
+    let mut names = Names { languages: centre::languages(&root, &skill_names, problems), skills: skill_names, ..Names::default() };
+    names.calendars = root.get("calendars").and_then(Node::map).unwrap_or(&[]).iter().map(|entry| entry.key.as_str().into()).collect();
+    names.queues =
+        centre::named(&root, "queues", &mut Vec::new()).into_iter().map(|(entry, id)| (entry.key.as_str().into(), QueueId(id))).collect();
+    let agent_names = centre::AgentNames { skills: &names.skills, queues: &names.queues, languages: &names.languages };
+    let agents = centre::agents(&root, &agent_names, problems);
+    let agent_ids = root.get("agents").and_then(Node::map).unwrap_or(&[]).iter().filter_map(|entry| entry.key.parse().ok());
+    names.agents = agent_ids.map(crate::model::AgentId).collect();
+    let mut numbers = centre::numbers(&root, &names.languages, problems);
+    let mut rules = centre::rules(&root, problems);
+    rules.midnights = midnights(&root, now, problems);
+    let mut classes = Classes::default();
+    let own = queues::needs(&root, &names, &mut classes, problems);
+    names.queue_needs = own.iter().map(|(id, own)| (*id, own.classes.clone())).collect();
+
+    let trees = flow_trees(&root, dir, flow, &mut names, problems);
+    let flows = flows::read_all(&trees, &names, &mut classes, now, problems);
+    flows::check_numbers(&mut numbers, &flows.files, &names.flows, problems);
+    let demands = demands(&own, &flows.files);
+    let queues = read_queues(&root, &names, &skills, &demands, &mut classes, problems);
+
+    let mut warnings = Vec::new();
+    let agent_configs = agents.iter().map(|(id, agent)| (*id, &agent.config)).collect();
+    let whole = agents.len() == names.agents.len();
+    for demand in demands.iter().filter(|_| whole) {
+        let queue = names.queues.iter().find(|(_, id)| **id == demand.queue).map_or("?", |(name, _)| name);
+        flows::check_demand(demand, queue, &classes, &agent_configs, problems, &mut warnings);
+    }
+    warn_unused(&agents, &flows.files, &numbers, &mut warnings);
+    warnings.sort();
+    warnings.dedup();
+    if let Some(server) = &mut server {
+        server.agents = agents.iter().map(|(id, agent)| (*id, agent.credentials.clone())).collect();
+    }
+    let calendars = plans.iter().map(|(name, plan)| (name.clone(), plan.compile(now))).collect();
+    let class = |entry: crate::model::need::ClassEntry| ClassConfig { text: entry.text, needs: entry.needs, prefers: entry.prefers };
+    let centre = acd::Config {
+        queues,
+        agents: agents.into_iter().map(|(id, agent)| (id, agent.config)).collect(),
+        skills,
+        languages: names.languages,
+        classes: classes.entries.into_iter().map(class).collect(),
+        numbers: numbers.into_iter().map(|(did, number)| (did, number.config)).collect(),
+        flows: flows.flows,
+        calendars,
+        rules,
+    };
+    Some(Loaded { server: server?, centre, warnings, plans, files: flows.files, tests: flows.tests })
+}
+
+/// The flows' trees, and the names that they bring: their own, and those of the prompts.
+fn flow_trees(root: &Node, dir: &Path, flow: Option<&Path>, names: &mut Names, problems: &mut Vec<Problem>) -> Vec<(Arc<str>, Node)> {
+    let Some(centre) = root.get("centre").filter(|centre| centre.map().is_some()) else { return Vec::new() };
+    let Some(reader) = Reader::open(centre, "[centre]", server::CENTRE_FIELDS, &mut Vec::new()) else { return Vec::new() };
+    let at = |name: &str| centre.get(name).map_or(&centre.at, |node| &node.at);
+    let path = |name: &str| reader.text(name, &mut Vec::new()).map(|text| dir.join(text));
+    if let Some(prompts) = path("prompts") {
+        names.prompts = flows::prompts(&prompts, at("prompts"), names.languages.keys().copied(), problems);
+    }
+    let mut paths = path("flows").map(|flows| flows::files(&flows, at("flows"), problems)).unwrap_or_default();
+    if let Some(flow) = flow {
+        paths.retain(|path| path.file_name() != flow.file_name());
+        paths.push(flow.to_path_buf());
+    }
+    let trees: Vec<(Arc<str>, Node)> = paths
+        .iter()
+        .filter_map(|path| {
+            let shown: Arc<str> = path.display().to_string().into();
+            let tree = flows::tree(path, &shown, problems)?;
+            Some((shown, tree))
+        })
+        .collect();
+    names.flows = flows::names(&trees, problems);
+    trees
+}
+
+fn midnights(root: &Node, now: Time, problems: &mut Vec<Problem>) -> Arc<[Time]> {
+    let zone = root.get("centre").and_then(|centre| centre.get("zone"));
+    let (text, at) = zone.map_or(("UTC", &root.at), |node| (node.scalar().unwrap_or_default(), &node.at));
+    calendars::midnights(text, now, at, problems)
+}
+
+/// What callers may ask of each queue: the flows' words, and the queue's own for who comes another way.
+fn demands(own: &BTreeMap<QueueId, queues::OwnNeeds>, files: &[FlowFile]) -> Vec<Demand> {
+    let own = own.iter().map(|(queue, own)| Demand { at: own.at.clone(), queue: *queue, classes: own.classes.clone() });
+    files.iter().flat_map(|file| file.demands.clone()).chain(own).collect()
+}
+
+fn read_queues(
+    root: &Node,
+    names: &Names,
+    skills: &BTreeMap<SkillId, acd::config::SkillConfig>,
+    demands: &[Demand],
+    classes: &mut Classes,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<QueueId, QueueConfig> {
+    let mut queues = BTreeMap::new();
+    for (entry, id) in centre::named(root, "queues", &mut Vec::new()) {
+        let id = QueueId(id);
+        let needs = names.queue_needs.get(&id).cloned().unwrap_or_default();
+        let Some(mut queue) = queues::read(&entry.key, &entry.node, needs, names, problems) else { continue };
+        if let Some(node) = entry.node.get("escalation") {
+            // Every class of the centre may come here by widening or overflow of a visit that keeps its own words.
+            let asked: BTreeSet<RequirementClass> =
+                demands.iter().filter(|demand| demand.queue == id).flat_map(|demand| demand.classes.values().copied()).collect();
+            queue.escalation = ladder::read(node, ladder::Ground { names, skills, queue: id, asked }, classes, problems);
+        }
+        queues.insert(id, queue);
+    }
+    queues
+}
+
+/// What is there and of no use.
+fn warn_unused(
+    agents: &BTreeMap<crate::model::AgentId, centre::Agent>,
+    files: &[FlowFile],
+    numbers: &BTreeMap<Arc<str>, centre::Number>,
+    warnings: &mut Vec<Problem>,
+) {
+    for (id, agent) in agents.iter().filter(|(_, agent)| agent.config.queues.is_empty()) {
+        warnings.push(agent.at.problem(format!("agent {id} serves no queue")));
+    }
+    for file in files {
+        let by_number = numbers.values().any(|number| number.config.flow == file.name);
+        let by_flow = files.iter().any(|other| other.handed_to.iter().any(|(_, flow)| *flow == file.name));
+        if !by_number && !by_flow {
+            warnings.push(file.at.problem(format!("no number and no flow leads to the flow `{}`", file.name)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The shipped centre is good, and so are its flows' tests.
+    #[test]
+    fn the_demo_centre_is_good() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        let loaded = load(&dir).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let (tests, failures) = loaded.run_tests(None);
+        assert_eq!(failures, []);
+        assert!(tests >= 20, "{tests} tests");
+        let names: Vec<&str> = loaded.centre.queues.values().map(|queue| &*queue.name).collect();
+        assert_eq!(names, ["scheduling", "billing", "eligibility", "nurse", "operator"]);
+        assert_eq!(loaded.centre.agents.keys().map(|agent| agent.0).collect::<Vec<_>>(), (1001..=1008).collect::<Vec<_>>());
+        assert_eq!(loaded.server.on_register, OnRegister::Ready);
+    }
+}

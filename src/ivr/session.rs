@@ -39,7 +39,8 @@ impl Session {
             swallow: false,
             answers: 0,
         };
-        session.run(world, now, Next::Flow(flow.clone()), out);
+        let first = session.step.clone();
+        session.run(world, now, Next::On(first), out);
         session
     }
 
@@ -87,9 +88,7 @@ impl Session {
                 }
                 Next::Flow(name) => {
                     let Some(flow) = world.flows.get(&name) else { return self.lost(out) };
-                    if out.len() > before {
-                        self.count(StepOutcome::Done, out);
-                    }
+                    self.count(StepOutcome::Done, out);
                     self.back.clear();
                     self.step = flow.start.clone();
                     self.flow = name;

@@ -2,6 +2,7 @@
 
 use super::flow::Flow;
 use super::node::Verb;
+use super::node::transfer::To;
 use super::session::World;
 use super::walk::{Phase, Session};
 use super::words::{Action, Context, Input, QueueExit};
@@ -192,7 +193,12 @@ impl Caller<'_> {
                 Action::Step { flow, step, .. } => {
                     // A wait is counted when it begins, and named by what it waits for.
                     let verb = self.world.flows.get(&flow).and_then(|flow| flow.steps.get(&step));
-                    if !matches!(verb, Some(Verb::Queue(_) | Verb::Transfer(_) | Verb::HangUp(_))) {
+                    let ends = match verb {
+                        Some(Verb::Queue(_) | Verb::HangUp(_)) => true,
+                        Some(Verb::Transfer(transfer)) => !matches!(transfer.to, To::Flow(_)),
+                        _ => false,
+                    };
+                    if !ends {
                         self.passed.push(step.to_string());
                     }
                 }
