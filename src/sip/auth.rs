@@ -100,14 +100,14 @@ impl Authenticator {
     pub fn new(lifetime: Duration, random: &mut Random) -> Authenticator {
         let mut secret = [0; 32];
         for part in secret.chunks_exact_mut(8) {
-            part.copy_from_slice(&random.next().to_le_bytes());
+            part.copy_from_slice(&random.draw().to_le_bytes());
         }
         Authenticator { secret, lifetime, used: BTreeMap::new() }
     }
 
     /// The two WWW-Authenticate lines.
     pub fn challenge(&self, now: Time, realm: &str, stale: bool, random: &mut Random) -> String {
-        let nonce = self.nonce(now.0, random.next());
+        let nonce = self.nonce(now.0, random.draw());
         let stale = if stale { ", stale=true" } else { "" };
         let line = |algorithm: Algorithm| {
             let name = algorithm.name();

@@ -1,8 +1,10 @@
 //! Where tags, branches and nonces come from: the system's generator, or a seed in tests.
 
+type Fill = dyn FnMut(&mut [u8]) + Send;
+
 /// A source of unpredictable bytes.
 pub struct Random {
-    fill: Box<dyn FnMut(&mut [u8]) + Send>,
+    fill: Box<Fill>,
     pool: [u8; 256],
     used: usize,
 }
@@ -30,7 +32,8 @@ impl Random {
         Random { fill: Box::new(fill), pool: [0; 256], used: 256 }
     }
 
-    pub fn next(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub fn draw(&mut self) -> u64 {
         if self.used + 8 > self.pool.len() {
             (self.fill)(&mut self.pool);
             self.used = 0;

@@ -180,12 +180,14 @@ pub fn phrase(code: u16) -> &'static str {
         600 => "Busy Everywhere",
         603 => "Decline",
         606 => "Not Acceptable",
-        100..200 => "Progress",
-        200..300 => "Accepted",
-        300..400 => "Redirected",
-        400..500 => "Refused",
-        500..600 => "Failed",
-        _ => "Declined",
+        _ => match code / 100 {
+            1 => "Progress",
+            2 => "Accepted",
+            3 => "Redirected",
+            4 => "Refused",
+            5 => "Failed",
+            _ => "Declined",
+        },
     }
 }
 

@@ -20,12 +20,12 @@ fn corpus() -> Vec<Vec<u8>> {
 
 /// Changes a message in a few random places.
 fn mutate(message: &mut Vec<u8>, dice: &mut Random, others: &[Vec<u8>]) {
-    for _ in 0..=dice.next() % 6 {
-        let at = |dice: &mut Random, len: usize| (dice.next() % (len as u64 + 1)) as usize;
+    for _ in 0..=dice.draw() % 6 {
+        let at = |dice: &mut Random, len: usize| (dice.draw() % (len as u64 + 1)) as usize;
         let (from, to) = (at(dice, message.len()), at(dice, message.len()));
         let (from, to) = (from.min(to), from.max(to).min(from + 40));
-        match dice.next() % 8 {
-            0 if from < message.len() => message[from] = dice.next() as u8,
+        match dice.draw() % 8 {
+            0 if from < message.len() => message[from] = dice.draw() as u8,
             1 => drop(message.drain(from..to.max(from))),
             2 => {
                 let piece = message[from..to.max(from)].to_vec();
@@ -53,7 +53,7 @@ fn mutated_messages_break_nothing() {
         let mut endpoint = Endpoint::new(if seed % 2 == 0 { settings() } else { open_settings() }, Random::seeded(seed));
         let mut now = START;
         for round in 0..5_000u64 {
-            let mut message = corpus[(dice.next() % corpus.len() as u64) as usize].clone();
+            let mut message = corpus[(dice.draw() % corpus.len() as u64) as usize].clone();
             mutate(&mut message, &mut dice, &corpus);
             let flow = Flow::udp("127.0.0.1:5060".parse().unwrap(), "127.0.0.9:5060".parse().unwrap());
             let mut out = Vec::new();
@@ -71,7 +71,7 @@ fn mutated_messages_break_nothing() {
             for dialog in dialogs.collect::<Vec<_>>() {
                 endpoint.accept(now, dialog, ANSWER, &mut Vec::new());
             }
-            now = now + ms(dice.next() % 200);
+            now = now + ms(dice.draw() % 200);
         }
         let mut out = Vec::new();
         for _ in 0..1_000 {

@@ -69,14 +69,14 @@ impl Wire {
 
     pub fn join(&mut self, address: &str, settings: Settings) -> SocketAddr {
         let address = at(address);
-        let seed = self.dice.next();
+        let seed = self.dice.draw();
         self.parties.insert(address, Endpoint::new(settings, Random::seeded(seed)));
         address
     }
 
     /// A number below `n`.
     pub fn dice(&mut self, n: u64) -> u64 {
-        self.dice.next() % n
+        self.dice.draw() % n
     }
 
     /// Lets one party do something now.

@@ -7,7 +7,7 @@ use crate::sip::dialog::{Answer, Cancel, Dialog, Stage, hop_request};
 use crate::sip::key::ClientKey;
 use crate::sip::message::escape_user;
 use crate::sip::timer::{T1, T1_X64, Timer};
-use crate::sip::transaction::Kind;
+use crate::sip::transaction::{Ask, Kind};
 use crate::sip::writer::{ALLOW, contact};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -67,9 +67,9 @@ impl Endpoint {
         };
         let to = if pinned { address_of("", &invite.user, &flow) } else { format!("<{target}>") };
         let from = address_of(&invite.caller_name, &invite.from_user, &flow);
-        let call_id = format!("{:016x}{:016x}", self.random.next(), self.random.next());
-        let key = ClientKey { branch: self.random.next(), cancel: false };
-        let mut dialog = Dialog::to_send(key, flow, self.random.next(), call_id, (from, to), target);
+        let call_id = format!("{:016x}{:016x}", self.random.draw(), self.random.draw());
+        let key = ClientKey { branch: self.random.draw(), cancel: false };
+        let mut dialog = Dialog::to_send(key, flow, self.random.draw(), call_id, (from, to), target);
         (dialog.pinned, dialog.own_call_id, dialog.local_cseq) = (pinned, true, 1);
         let mut extra = ALLOW.to_string();
         for (name, value) in &invite.headers {
@@ -79,7 +79,7 @@ impl Endpoint {
         // Over this flow, whatever the target says: `route` names it.
         let (_, bytes) = dialog.request(&mut self.scratch, "INVITE", 1, key.branch, extra.as_bytes(), &body);
         let id = self.keep(dialog);
-        self.clients.open(now, key, Kind::Invite, (flow, bytes), Some(id), &mut self.timers, out);
+        self.clients.open(now, Ask { key, kind: Kind::Invite, request: (flow, bytes), dialog: Some(id) }, &mut self.timers, out);
         Ok(id)
     }
 
@@ -108,7 +108,7 @@ impl Endpoint {
         let (flow, request, dialog) = (client.flow, client.request.clone(), client.dialog);
         let bytes = hop_request(&mut self.scratch, &request, "CANCEL", None, extra);
         let key = ClientKey { cancel: true, ..invite };
-        self.clients.open(now, key, Kind::Cancel, (flow, bytes), dialog, &mut self.timers, out);
+        self.clients.open(now, Ask { key, kind: Kind::Cancel, request: (flow, bytes), dialog }, &mut self.timers, out);
         self.clients.limit(now, invite, &mut self.timers);
     }
 
@@ -128,22 +128,32 @@ impl Endpoint {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         dialog.stage = Stage::Closing;
         dialog.local_cseq += 1;
-        let branch = self.random.next();
+        let branch = self.random.draw();
         let extra: &[u8] = if reason.is_some() { b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n" } else { b"" };
         let request = dialog.request(&mut self.scratch, "BYE", dialog.local_cseq, branch, extra, b"");
         if let Some(key) = dialog.reoffer_in.take() {
             self.servers.answer(now, key, (487, b"", b""), &mut self.timers, out);
         }
-        self.clients.open(now, ClientKey { branch, cancel: false }, Kind::Bye, request, Some(id), &mut self.timers, out);
+        self.clients.open(
+            now,
+            Ask { key: ClientKey { branch, cancel: false }, kind: Kind::Bye, request, dialog: Some(id) },
+            &mut self.timers,
+            out,
+        );
     }
 
     /// Asks an established peer whether it is still there (OPTIONS in the dialog). 481, or no answer in 64·T1, ends the dialog as lost.
     pub fn probe(&mut self, now: Time, dialog: DialogId, out: &mut Vec<Output>) {
         let Some(known) = self.dialogs.get_mut(&dialog).filter(|known| known.stage == Stage::Up) else { return };
         known.local_cseq += 1;
-        let branch = self.random.next();
+        let branch = self.random.draw();
         let request = known.request(&mut self.scratch, "OPTIONS", known.local_cseq, branch, b"", b"");
-        self.clients.open(now, ClientKey { branch, cancel: false }, Kind::Other, request, Some(dialog), &mut self.timers, out);
+        self.clients.open(
+            now,
+            Ask { key: ClientKey { branch, cancel: false }, kind: Kind::Other, request, dialog: Some(dialog) },
+            &mut self.timers,
+            out,
+        );
     }
 
     /// Offers anew in an established dialog. False if it cannot be done now: another offer is open.
@@ -154,10 +164,10 @@ impl Endpoint {
             return false;
         }
         known.local_cseq += 1;
-        let key = ClientKey { branch: self.random.next(), cancel: false };
+        let key = ClientKey { branch: self.random.draw(), cancel: false };
         known.reoffer_out = Some(key);
         let request = known.request(&mut self.scratch, "INVITE", known.local_cseq, key.branch, ALLOW.as_bytes(), sdp);
-        self.clients.open(now, key, Kind::Reinvite, request, Some(dialog), &mut self.timers, out);
+        self.clients.open(now, Ask { key, kind: Kind::Reinvite, request, dialog: Some(dialog) }, &mut self.timers, out);
         true
     }
 

@@ -68,7 +68,7 @@ impl Endpoint {
         Endpoint {
             sources: Sources::new(settings.limits.challenges, settings.limits.sources),
             settings,
-            secret: random.next(),
+            secret: random.draw(),
             random,
             timers: Timers::default(),
             servers: Servers::default(),
@@ -215,7 +215,7 @@ impl Endpoint {
         let to = core.as_ref().map_or(flow, |core| reply_flow(flow, &core.via));
         let head = Head::of(message, core.as_ref(), flow.remote);
         let why = if why.is_empty() { String::new() } else { format!("Warning: 399 careline \"{why}\"\r\n") };
-        let bytes = head.response(&mut self.scratch, code, self.random.next(), why.as_bytes(), b"");
+        let bytes = head.response(&mut self.scratch, code, self.random.draw(), why.as_bytes(), b"");
         out.push(Output::Send { flow: to, bytes });
     }
 

@@ -124,7 +124,7 @@ impl Endpoint {
             self.counts.overloaded += 1;
             return self.refuse(&request, 503, "Retry-After: 5\r\n", out);
         }
-        let tag = self.random.next();
+        let tag = self.random.draw();
         let dialog = Dialog::of_invite(&request.message, &request.core, request.key, request.flow, tag);
         let id = self.keep(dialog);
         self.servers.open(request.key, true, request.reply_flow(), request.head(), tag, Some(id));

@@ -6,20 +6,30 @@ use crate::sip::api::{DialogId, Output, Report};
 use crate::sip::dialog::{Cancel, Dialog, Stage, hop_request};
 use crate::sip::key::ClientKey;
 use crate::sip::message::{Core, Header, Message};
-use crate::sip::transaction::{Kind, Receipt};
+use crate::sip::transaction::{Ask, Kind, Receipt};
 use std::time::Duration;
 
 /// Forks of one INVITE that we acknowledge and hang up.
 const FORKS_MAX: usize = 16;
+
+/// A response that has been read and checked, and the transaction that it belongs to.
+#[derive(Clone, Copy)]
+struct Response<'a> {
+    key: ClientKey,
+    code: u16,
+    message: &'a Message<'a>,
+    core: &'a Core<'a>,
+}
 
 impl Endpoint {
     pub(super) fn handle_response(&mut self, now: Time, code: u16, message: &Message, core: &Core, out: &mut Vec<Output>) {
         let Some(key) = ClientKey::of(core) else { return };
         let Some(client) = self.clients.get(key).filter(|client| client.kind.is_asked_by(core.method)) else { return };
         let dialog = client.dialog;
+        let response = Response { key, code, message, core };
         match self.clients.receive(now, key, code, &mut self.timers, out) {
             Receipt::Nothing => {}
-            Receipt::Further => self.handle_further(now, key, message, core, out),
+            Receipt::Further => self.handle_further(now, &response, out),
             Receipt::Provisional(Kind::Invite) => self.handle_progress(now, dialog, code, message, out),
             Receipt::Provisional(_) => {}
             Receipt::Final(kind) => {
@@ -29,12 +39,12 @@ impl Endpoint {
                     self.clients.acknowledge(key, ack, out);
                 }
                 match (kind, dialog) {
-                    (Kind::Invite, Some(id)) if code < 300 => self.handle_answer(now, key, id, message, core, out),
+                    (Kind::Invite, Some(id)) if code < 300 => self.handle_answer(now, id, &response, out),
                     (Kind::Invite, Some(id)) => {
                         self.remove(id);
                         out.push(Output::Report(Report::Refused { dialog: id, code }));
                     }
-                    (Kind::Reinvite, Some(id)) => self.handle_reoffer_answer(now, key, id, code, message, core, out),
+                    (Kind::Reinvite, Some(id)) => self.handle_reoffer_answer(now, id, &response, out),
                     (Kind::Bye, Some(id)) => self.remove(id),
                     (Kind::Other, Some(id)) if code == 481 || code == 408 => self.lose(now, id, out),
                     _ => {}
@@ -61,8 +71,9 @@ impl Endpoint {
     }
 
     /// The first 2xx to our INVITE.
-    fn handle_answer(&mut self, now: Time, key: ClientKey, id: DialogId, message: &Message, core: &Core, out: &mut Vec<Output>) {
-        let mut up = self.acknowledge_answer(key, message, core, out);
+    fn handle_answer(&mut self, now: Time, id: DialogId, response: &Response, out: &mut Vec<Output>) {
+        let message = response.message;
+        let mut up = self.acknowledge_answer(response, out);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let Stage::Outgoing { cancel, .. } = dialog.stage else { return };
         up.pinned = dialog.pinned;
@@ -76,18 +87,20 @@ impl Endpoint {
     }
 
     /// Sends the ACK to a 2xx, and keeps it for when that 2xx comes again.
-    fn acknowledge_answer(&mut self, key: ClientKey, message: &Message, core: &Core, out: &mut Vec<Output>) -> Dialog {
+    fn acknowledge_answer(&mut self, response: &Response, out: &mut Vec<Output>) -> Dialog {
+        let Response { key, message, core, .. } = *response;
         let client = self.clients.get_mut(key).expect("just answered");
         let invite = Message::read(&client.request, usize::MAX).expect("our own INVITE");
         let dialog = Dialog::of_answer(&invite, message, core, client.flow);
-        let (flow, bytes) = dialog.request(&mut self.scratch, "ACK", core.cseq, self.random.next(), b"", b"");
+        let (flow, bytes) = dialog.request(&mut self.scratch, "ACK", core.cseq, self.random.draw(), b"", b"");
         out.push(Output::Send { flow, bytes: bytes.clone() });
         client.acks.push((core.to_tag().to_vec(), flow, bytes));
         dialog
     }
 
     /// A 2xx after the first: the same again wants its ACK again; another fork's is acknowledged and hung up (RFC 3261 §13.2.2.4).
-    fn handle_further(&mut self, now: Time, key: ClientKey, message: &Message, core: &Core, out: &mut Vec<Output>) {
+    fn handle_further(&mut self, now: Time, response: &Response, out: &mut Vec<Output>) {
+        let Response { key, core, .. } = *response;
         let client = self.clients.get(key).expect("just received");
         if let Some((_, flow, ack)) = client.acks.iter().find(|(tag, ..)| tag == core.to_tag()) {
             return out.push(Output::Send { flow: *flow, bytes: ack.clone() });
@@ -95,28 +108,24 @@ impl Endpoint {
         if client.kind != Kind::Invite || client.acks.len() >= FORKS_MAX {
             return;
         }
-        let fork = self.acknowledge_answer(key, message, core, out);
-        let branch = self.random.next();
+        let fork = self.acknowledge_answer(response, out);
+        let branch = self.random.draw();
         let request = fork.request(&mut self.scratch, "BYE", core.cseq + 1, branch, b"", b"");
-        self.clients.open(now, ClientKey { branch, cancel: false }, Kind::Bye, request, None, &mut self.timers, out);
+        self.clients.open(
+            now,
+            Ask { key: ClientKey { branch, cancel: false }, kind: Kind::Bye, request, dialog: None },
+            &mut self.timers,
+            out,
+        );
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn handle_reoffer_answer(
-        &mut self,
-        now: Time,
-        key: ClientKey,
-        id: DialogId,
-        code: u16,
-        message: &Message,
-        core: &Core,
-        out: &mut Vec<Output>,
-    ) {
+    fn handle_reoffer_answer(&mut self, now: Time, id: DialogId, response: &Response, out: &mut Vec<Output>) {
+        let Response { key, code, message, core } = *response;
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         dialog.reoffer_out = None;
         if code < 300 {
             dialog.retarget(message);
-            let (flow, bytes) = dialog.request(&mut self.scratch, "ACK", core.cseq, self.random.next(), b"", b"");
+            let (flow, bytes) = dialog.request(&mut self.scratch, "ACK", core.cseq, self.random.draw(), b"", b"");
             out.push(Output::Send { flow, bytes: bytes.clone() });
             self.clients.get_mut(key).expect("just answered").acks.push((core.to_tag().to_vec(), flow, bytes));
         }
@@ -131,7 +140,7 @@ impl Endpoint {
             408 | 481 => self.lose(now, id, out),
             491 => {
                 let (least, span) = if dialog.own_call_id { (2100, 1900) } else { (0, 2000) };
-                let wait = Duration::from_millis(least + self.random.next() % (span / 10) * 10);
+                let wait = Duration::from_millis(least + self.random.draw() % (span / 10) * 10);
                 out.push(Output::Report(Report::Glare { dialog: id, wait }));
             }
             _ => out.push(Output::Report(Report::ReofferRefused { dialog: id, code })),

@@ -88,7 +88,8 @@ pub fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
     };
     let (host, port) = text.split_at(split);
     let named = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
-    if !named && !(host.starts_with('[') && address(host).is_some()) {
+    let literal = host.starts_with('[') && address(host).is_some();
+    if !named && !literal {
         return None;
     }
     match port.strip_prefix(':') {

@@ -65,6 +65,9 @@ pub fn tokens(bytes: &[u8]) -> impl Iterator<Item = &str> {
     bytes.split(|b| *b == b',').map(trim).filter(|t| !t.is_empty()).filter_map(|t| std::str::from_utf8(t).ok())
 }
 
+/// One parameter's name and value, and what follows it.
+type Step<'a> = (&'a [u8], Option<&'a [u8]>, &'a [u8]);
+
 /// `;name=value` parameters, checked when they were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Params<'a>(&'a [u8]);
@@ -82,7 +85,7 @@ impl<'a> Params<'a> {
         Ok(Params(whole))
     }
 
-    fn step(bytes: &'a [u8]) -> Option<(&'a [u8], Option<&'a [u8]>, &'a [u8])> {
+    fn step(bytes: &'a [u8]) -> Option<Step<'a>> {
         let rest = trim(bytes).strip_prefix(b";")?;
         let rest = &rest[rest.iter().position(|b| !is_space(*b))?..];
         let end = rest.iter().position(|b| !is_token(*b)).unwrap_or(rest.len());

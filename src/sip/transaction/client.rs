@@ -28,6 +28,15 @@ enum State {
     Accepted,
 }
 
+/// A request to be sent, and repeated until it is answered.
+#[derive(Debug)]
+pub struct Ask {
+    pub key: ClientKey,
+    pub kind: Kind,
+    pub request: (Flow, Arc<[u8]>),
+    pub dialog: Option<DialogId>,
+}
+
 #[derive(Debug)]
 pub struct Client {
     pub kind: Kind,
@@ -83,30 +92,11 @@ impl Clients {
         self.0.get_mut(&key)
     }
 
-    pub fn open(
-        &mut self,
-        now: Time,
-        key: ClientKey,
-        kind: Kind,
-        request: (Flow, Arc<[u8]>),
-        dialog: Option<DialogId>,
-        timers: &mut Timers,
-        out: &mut Vec<Output>,
-    ) {
-        let (flow, bytes) = request;
-        out.push(Output::Send { flow, bytes: bytes.clone() });
-        let mut client = Client {
-            kind,
-            flow,
-            request: bytes,
-            dialog,
-            state: State::Asked,
-            ack: None,
-            acks: Vec::new(),
-            interval: T1,
-            resend: None,
-            end: None,
-        };
+    pub fn open(&mut self, now: Time, asks: Ask, timers: &mut Timers, out: &mut Vec<Output>) {
+        let Ask { key, kind, request: (flow, request), dialog } = asks;
+        out.push(Output::Send { flow, bytes: request.clone() });
+        let mut client =
+            Client { kind, flow, request, dialog, state: State::Asked, ack: None, acks: Vec::new(), interval: T1, resend: None, end: None };
         let repeats = flow.transport == Transport::Udp;
         timers.set(&mut client.resend, repeats.then(|| now + T1), Timer::ClientResend(key));
         timers.set(&mut client.end, Some(now + T1_X64), Timer::ClientEnd(key));

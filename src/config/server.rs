@@ -1,0 +1,240 @@
+//! What the edges are told: addresses, trunks, limits, who may log in.
+
+use crate::model::schema::{Field, Kind, Reader};
+use crate::model::tree::Node;
+use crate::model::{AgentId, Problem};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// The centre's name, for screens.
+    pub name: Arc<str>,
+    pub sip: Sip,
+    pub http: Http,
+    pub media: Media,
+    pub data_dir: PathBuf,
+    pub flows_dir: PathBuf,
+    /// `<language>/<name>.wav`, `hold-music.wav` and `manifest.json`.
+    pub prompts_dir: PathBuf,
+    pub agents: BTreeMap<AgentId, Credentials>,
+    pub on_register: OnRegister,
+}
+
+#[derive(Clone, Debug)]
+pub struct Sip {
+    pub listen: SocketAddr,
+    pub realm: Arc<str>,
+    pub trunks: Vec<Trunk>,
+    pub limits: SipLimits,
+}
+
+/// A party that may send calls to our numbers, known by its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    pub name: Arc<str>,
+    pub addresses: Vec<Network>,
+}
+
+/// An address, or all that share its first `prefix` bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    pub address: IpAddr,
+    pub prefix: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SipLimits {
+    pub transactions: u32,
+    pub dialogs: u32,
+    /// Contacts of one user.
+    pub contacts: u32,
+    /// Unanswered or wrong challenges that one source may cause per minute.
+    pub challenges: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Http {
+    pub listen: SocketAddr,
+    /// The bearer token of `/api`.
+    pub token: Secret,
+}
+
+#[derive(Clone, Debug)]
+pub struct Media {
+    pub address: IpAddr,
+    pub ports: RangeInclusive<u16>,
+}
+
+/// How an agent proves who they are, on a station and at a menu.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    pub password: Secret,
+    pub pin: Secret,
+}
+
+/// Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// What an agent is whose station registers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnRegister {
+    Ready,
+    #[default]
+    NotReady,
+}
+
+pub const CENTRE_FIELDS: &[Field] = &[
+    Field::required("name", Kind::Text, "the centre's name"),
+    Field::required("languages", Kind::Map, "every language of the centre, with the skill of speaking it: {en = \"english\"}"),
+    Field::default("zone", Kind::Text, "the time zone in which a day of the figures begins: America/Chicago", "UTC"),
+    Field::default("flows", Kind::Text, "the directory of the flows, from here", "../ivr-flows"),
+    Field::default("prompts", Kind::Text, "the directory of the prompts, from here", "../ivr-flows/prompts"),
+    Field::default("data", Kind::Text, "the directory of records and keys, from here", "../data"),
+    Field::default("on_register", Kind::Text, "what an agent is whose station registers: `ready` or `not_ready`", "not_ready"),
+];
+
+pub const SIP_FIELDS: &[Field] = &[
+    Field::default("listen", Kind::Text, "address and port for SIP", "127.0.0.1:5060"),
+    Field::required("realm", Kind::Text, "the realm of the stations' passwords"),
+    Field::optional("trunks", Kind::Map, "parties that may send calls to our numbers, each with its addresses"),
+    Field::optional("limits", Kind::Map, "how much of anything there may be"),
+];
+const TRUNK_FIELDS: &[Field] = &[Field::required("addresses", Kind::List, "addresses and networks: 192.0.2.7, 127.0.0.0/8")];
+const SIP_LIMIT_FIELDS: &[Field] = &[
+    Field::default("transactions", Kind::Count, "transactions alive at once", "100000"),
+    Field::default("dialogs", Kind::Count, "dialogs alive at once", "20000"),
+    Field::default("contacts", Kind::Count, "contacts of one station", "10"),
+    Field::default("challenges", Kind::Count, "unanswered or wrong challenges of one source per minute", "60"),
+];
+pub const HTTP_FIELDS: &[Field] = &[
+    Field::default("listen", Kind::Text, "address and port for figures and API", "127.0.0.1:8080"),
+    Field::optional("token", Kind::Text, "the bearer token of /api, in clear: for demos"),
+    Field::optional("token_file", Kind::Text, "a file with the token, from here"),
+    Field::optional("token_env", Kind::Text, "an environment variable with the token"),
+];
+pub const MEDIA_FIELDS: &[Field] = &[
+    Field::default("address", Kind::Text, "the address of sound (RTP)", "127.0.0.1"),
+    Field::default("ports", Kind::Text, "its ports: first-last", "20000-29999"),
+];
+
+/// Reads the blocks `centre`, `sip`, `http` and `media`; the agents are added by whoever reads them.
+pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Server> {
+    let block = |name: &str| root.get(name);
+    let centre = block("centre").and_then(|node| Reader::open(node, "[centre]", CENTRE_FIELDS, problems));
+    let sip = block("sip").and_then(|node| sip(node, problems));
+    let http = block("http").and_then(|node| http(node, dir, problems));
+    let media = block("media").and_then(|node| media(node, problems));
+    let centre = centre?;
+    let name = centre.text("name", problems);
+    let on_register = centre.word("on_register", &[("ready", OnRegister::Ready), ("not_ready", OnRegister::NotReady)], problems);
+    let mut path = |name: &str| centre.text(name, problems).map(|text| dir.join(text));
+    let (flows_dir, prompts_dir, data_dir) = (path("flows"), path("prompts"), path("data"));
+    Some(Server {
+        name: name?.into(),
+        sip: sip?,
+        http: http?,
+        media: media?,
+        data_dir: data_dir?,
+        flows_dir: flows_dir?,
+        prompts_dir: prompts_dir?,
+        agents: BTreeMap::new(),
+        on_register: on_register?,
+    })
+}
+
+fn sip(node: &Node, problems: &mut Vec<Problem>) -> Option<Sip> {
+    let reader = Reader::open(node, "[sip]", SIP_FIELDS, problems)?;
+    let listen = parsed(&reader, "listen", "127.0.0.1:5060", problems);
+    let realm = reader.text("realm", problems);
+    let mut trunks = Vec::new();
+    for entry in reader.node("trunks").and_then(|node| node.expect_map(problems)).unwrap_or(&[]) {
+        let Some(trunk) = Reader::open(&entry.node, "a trunk", TRUNK_FIELDS, problems) else { continue };
+        let mut addresses = Vec::new();
+        for (text, at) in trunk.texts("addresses", problems) {
+            match network(text) {
+                Some(network) => addresses.push(network),
+                None => problems
+                    .push(at.choose(format!("`{text}` is not an address or a network"), ["192.0.2.7", "127.0.0.0/8", "2001:db8::/32"])),
+            }
+        }
+        trunks.push(Trunk { name: entry.key.as_str().into(), addresses });
+    }
+    let empty = Node { at: node.at.clone(), value: crate::model::tree::Value::Map(Vec::new()) };
+    let limits = Reader::open(reader.node("limits").unwrap_or(&empty), "[sip.limits]", SIP_LIMIT_FIELDS, problems)?;
+    let mut count = |name: &str| limits.count(name, 1..=10_000_000, problems).and_then(|count| u32::try_from(count).ok());
+    let (transactions, dialogs, contacts, challenges) = (count("transactions"), count("dialogs"), count("contacts"), count("challenges"));
+    let limits = SipLimits { transactions: transactions?, dialogs: dialogs?, contacts: contacts?, challenges: challenges? };
+    Some(Sip { listen: listen?, realm: realm?.into(), trunks, limits })
+}
+
+fn network(text: &str) -> Option<Network> {
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let address: IpAddr = address.parse().ok()?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.map_or(Some(most), |prefix| prefix.parse().ok().filter(|prefix| *prefix <= most))?;
+    Some(Network { address, prefix })
+}
+
+fn http(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Http> {
+    let reader = Reader::open(node, "[http]", HTTP_FIELDS, problems)?;
+    let listen: Option<SocketAddr> = parsed(&reader, "listen", "127.0.0.1:8080", problems);
+    if let (Some(listen), Some(node)) = (listen, reader.node("listen"))
+        && !listen.ip().is_loopback()
+    {
+        problems.push(node.at.choose("HTTP binds to loopback only: put a TLS proxy before it", ["127.0.0.1:8080"]));
+    }
+    let ways = [reader.node("token"), reader.node("token_file"), reader.node("token_env")];
+    if ways.iter().flatten().count() != 1 {
+        problems.push(node.at.choose("[http] says where the bearer token of /api is, in one way", ["token", "token_file", "token_env"]));
+        return None;
+    }
+    let token = if let Some(node) = reader.node("token_file") {
+        let path = dir.join(node.expect_text(problems)?);
+        let read = std::fs::read_to_string(&path);
+        read.map_err(|error| problems.push(node.at.problem(format!("cannot read {}: {error}", path.display())))).ok()
+    } else if let Some(node) = reader.node("token_env") {
+        let name = node.expect_text(problems)?;
+        let read = std::env::var(name);
+        read.map_err(|_| problems.push(node.at.problem(format!("the environment has no `{name}`")))).ok()
+    } else {
+        reader.text("token", problems).map(String::from)
+    };
+    let token = token?.trim().to_string();
+    if token.len() < 16 {
+        let at = ways.into_iter().flatten().next().map_or(&node.at, |node| &node.at);
+        problems.push(at.problem("the token is shorter than 16 characters: anyone could guess it"));
+    }
+    Some(Http { listen: listen?, token: Secret(token) })
+}
+
+fn media(node: &Node, problems: &mut Vec<Problem>) -> Option<Media> {
+    let reader = Reader::open(node, "[media]", MEDIA_FIELDS, problems)?;
+    let address = parsed(&reader, "address", "127.0.0.1", problems);
+    let text = reader.text("ports", problems)?;
+    let ports = text.split_once('-').and_then(|(first, last)| Some(first.trim().parse::<u16>().ok()?..=last.trim().parse::<u16>().ok()?));
+    let ports = ports.filter(|ports| *ports.start() >= 1024 && ports.end().saturating_sub(*ports.start()) >= 3);
+    if let (None, Some(node)) = (&ports, reader.node("ports")) {
+        problems.push(node.at.choose(format!("`{text}` is no range of ports: first-last, from 1024, four at least"), ["20000-29999"]));
+    }
+    Some(Media { address: address?, ports: ports? })
+}
+
+fn parsed<T: std::str::FromStr>(reader: &Reader, name: &str, example: &str, problems: &mut Vec<Problem>) -> Option<T> {
+    let text = reader.text(name, problems)?;
+    let value = text.parse().ok();
+    if let (None, Some(node)) = (&value, reader.node(name)) {
+        problems.push(node.at.choose(format!("`{text}` is not what `{name}` needs"), [example]));
+    }
+    value
+}
