@@ -276,6 +276,28 @@ impl Random {
     }
 }
 
+/// What would come next in a centre that works: most events are of this kind, or nothing would ever get far.
+fn likely_event(random: &mut Random, acd: &Acd) -> Option<Event> {
+    let offers = acd.offers.ids();
+    if !offers.is_empty() && random.below(3) == 0 {
+        let offer = offers[random.below(offers.len() as u64) as usize];
+        return Some(match acd.offers.get(offer).unwrap() {
+            own if own.stage != call::OfferStage::Accepted => Event::OfferAccepted { offer },
+            own => own.whisper.map_or(Event::Bridged { offer }, |play| Event::PlayDone { leg: own.leg, play }),
+        });
+    }
+    if let Some((_, call)) = acd.calls.unordered().find(|(_, call)| call.answer_due.is_some()) {
+        return offer::caller_of(call).map(|leg| Event::LegEstablished { leg });
+    }
+    let agent = AgentId(1 + random.below(9));
+    match acd.desks.by_id(agent).map(|desk| (desk.agent.state, desk.agent.reachable))? {
+        (_, false) => Some(Event::StationFound { agent }),
+        (AgentState::LoggedOut, _) => Some(Event::AgentLoggedIn { agent }),
+        (AgentState::NotReady(_), _) => Some(Event::AgentReady { agent }),
+        _ => None,
+    }
+}
+
 fn random_event(random: &mut Random, acd: &Acd, next_call: &mut u64) -> Event {
     let agent = AgentId(1 + random.below(10));
     let offers = acd.offers.ids();
@@ -339,8 +361,9 @@ fn storm(seed: u64, events: u32, reload: bool) -> Vec<Command> {
     let mut twin: Option<Acd> = None;
     let mut next_call = 1;
     for step in 0..events {
-        desk.now += random.below(3) * random.below(2 * SECOND);
-        let mut event = random_event(&mut random, &desk.acd, &mut next_call);
+        desk.now += random.below(3) * random.below(SECOND);
+        let likely = if random.below(2) == 0 { likely_event(&mut random, &desk.acd) } else { None };
+        let mut event = likely.unwrap_or_else(|| random_event(&mut random, &desk.acd, &mut next_call));
         if reload && step % 97 == 50 {
             let mut config = stormy();
             if step % 2 == 0 {
@@ -377,7 +400,7 @@ fn storm(seed: u64, events: u32, reload: bool) -> Vec<Command> {
 
 #[test]
 fn a_storm_breaks_nothing() {
-    let seeds = std::env::var("STORM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(20);
+    let seeds = std::env::var("STORM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(6);
     for seed in 1..=seeds {
         println!("seed {seed}");
         storm(seed, 2_000, seed % 2 == 0);
