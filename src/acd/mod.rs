@@ -44,7 +44,7 @@ pub use record::CallRecord;
 pub use view::View;
 
 use crate::ivr::Action;
-use crate::model::{CallId, LegId, OfferId, PlayId, QueueId, Time};
+use crate::model::{AgentId, CallId, LegId, OfferId, PlayId, QueueId, Time};
 use deadline::{Deadline, Deadlines};
 use std::collections::BTreeSet;
 
@@ -118,6 +118,16 @@ impl Acd {
     /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// `None`: not an agent of this centre.
+    pub fn agent_state(&self, agent: AgentId) -> Option<AgentState> {
+        self.desks.by_id(agent).filter(|desk| desk.known).map(|desk| desk.agent.state)
+    }
+
+    /// Calls whose record is not closed yet.
+    pub fn calls_alive(&self) -> usize {
+        self.calls.len()
     }
 
     /// The figures up to the last event.

@@ -148,7 +148,6 @@ impl Acd {
             return self.obsolete("agent_logged_in", out);
         }
         (agent.logged_in_at, agent.calls_since_login, agent.no_answers, agent.next) = (now, 0, 0, None);
-        agent.reachable = true;
         agent.busy.clear();
         self.change_agent(seat, AgentState::NotReady(NotReadyReason::LoggedIn), out);
     }
