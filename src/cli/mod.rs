@@ -1,6 +1,83 @@
-//! Floor 5: one file per command.
+//! Floor 5: one file per command. Exit codes: 0 good, 1 a problem found, 2 wrong usage.
 
 mod board;
 pub mod check;
 pub mod demo;
 pub mod flow;
+pub mod serve;
+pub mod status;
+
+use crate::config::{self, Loaded};
+use clap::{Parser, Subcommand};
+use std::future::Future;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// An automatic call distributor for healthcare contact centres.
+#[derive(Parser, Debug)]
+#[command(name = "careline", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Serve(serve::Args),
+    Check(check::Args),
+    Flow(flow::Args),
+    Status(status::Args),
+}
+
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Flow(args) => flow::run(&args),
+        Command::Status(args) => status::run(&args),
+    }
+}
+
+/// Loads a configuration, or prints all that is wrong with it.
+pub(crate) fn load(dir: &Path) -> Result<Loaded, ExitCode> {
+    match config::load(dir) {
+        Ok(loaded) => {
+            for warning in &loaded.warnings {
+                eprintln!("warning: {warning}");
+            }
+            Ok(loaded)
+        }
+        Err(problems) => {
+            for problem in &problems {
+                eprintln!("{problem}");
+            }
+            Err(ExitCode::FAILURE)
+        }
+    }
+}
+
+pub(crate) fn failed(error: &str) -> ExitCode {
+    eprintln!("careline: {error}");
+    ExitCode::FAILURE
+}
+
+/// Log lines on standard error, chosen by `RUST_LOG` (`info` if it is not set).
+pub(crate) fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime").block_on(future)
+}
+
+/// Waits for SIGINT or SIGTERM.
+pub(crate) async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = signal(SignalKind::terminate()).expect("a process may listen for its signals");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
+}

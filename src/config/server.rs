@@ -24,6 +24,15 @@ pub struct Server {
     pub on_register: OnRegister,
 }
 
+impl Server {
+    /// Moves the centre to another address; its ports stay.
+    pub fn listen_on(&mut self, address: IpAddr) {
+        self.sip.listen.set_ip(address);
+        self.http.listen.set_ip(address);
+        self.media.address = address;
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Sip {
     pub listen: SocketAddr,

@@ -1,1 +1,171 @@
-//! Floor 4: the live loop.
+//! Floor 4: the live loop. One thread owns the SIP endpoint, the legs and the core, so that a call passes through no lock and no queue
+//! between them; media workers, the records' writer and HTTP have threads of their own and speak to it by bounded channels.
+
+mod centre;
+mod clock;
+mod explain;
+mod legs;
+mod settings;
+mod sinks;
+mod switchboard;
+
+pub use centre::Centre;
+
+use crate::acd::{Acd, Event, View};
+use crate::config::Loaded;
+use crate::media::{self, Library, Media};
+use crate::metrics::{Edges, Metrics};
+use crate::model::Time;
+use crate::sip::{self, Endpoint, Random, Udp};
+use crate::store::{MasterKey, Store};
+use sinks::Sinks;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use switchboard::Switchboard;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Messages that may wait for the loop. Two seconds of the busiest media workers.
+const INBOX: usize = 65_536;
+/// Datagrams that are taken in one turn before timers and the inbox are looked at.
+const BURST: usize = 64;
+/// The view is built at most so often.
+const VIEW_EVERY: Duration = Duration::from_millis(100);
+
+/// What other threads send to the loop.
+pub(crate) enum Message {
+    Media(media::Event),
+    Event(Event),
+    /// A question to the core; it cannot change it.
+    Ask(Question),
+    /// Ends every leg, closes every record, and says so.
+    Stop(oneshot::Sender<()>),
+}
+
+/// What may be looked at on the signalling thread.
+pub(crate) type Question = Box<dyn FnOnce(&Acd, Time, Edges) + Send>;
+
+/// Starts a centre: binds its ports, opens its store, logs nobody in. Every error names what could not be had.
+pub fn start(loaded: Loaded) -> Result<Centre, String> {
+    let Loaded { server, centre, .. } = loaded;
+    let library = Library::load(&server.prompts_dir).map_err(|problems| problems.join("\n"))?;
+    let key = MasterKey::find(None, &server.data_dir)?;
+    let store = Store::open(&server.data_dir, &key, &centre)?;
+    let metrics = Arc::new(Metrics::new(&centre));
+    let config = Arc::new(centre.clone());
+    let (inbox, messages) = mpsc::channel(INBOX);
+    let (views, view) = watch::channel(Arc::new(View::default()));
+    let events = inbox.clone();
+    let heard = move |event| {
+        if events.try_send(Message::Media(event)).is_err() {
+            tracing::error!("the signalling loop does not keep up: a media event is lost");
+        }
+    };
+    let media = Media::start(settings::media(&server), Arc::new(library), heard)
+        .map_err(|error| format!("media on {}: {error}", server.media.address))?;
+    let (bound, ready) = std::sync::mpsc::sync_channel(1);
+    let sinks = Sinks::new(store, metrics.clone());
+    let ready_on_register = settings::ready_on_register(&server);
+    let listen = server.sip.listen;
+    let endpoint = Endpoint::new(settings::sip(&server, &centre), Random::system());
+    let thread = std::thread::Builder::new()
+        .name("signalling".into())
+        .spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for one thread");
+            runtime.block_on(async move {
+                let udp = match Udp::bind(listen) {
+                    Ok(udp) => udp,
+                    Err(error) => {
+                        let _ = bound.send(Err(format!("SIP on {listen}: {error}")));
+                        return;
+                    }
+                };
+                let _ = bound.send(Ok(udp.local()));
+                let board = Switchboard::new(centre, endpoint, media, sinks, ready_on_register);
+                Loop { board, udp, messages, views, shown: Instant::now(), changed: true }.run().await;
+            });
+        })
+        .map_err(|error| format!("thread: {error}"))?;
+    let sip = ready.recv().map_err(|_| "the signalling thread ended at its start".to_string())??;
+    let token = &server.http.token.0;
+    Centre::open((server.http.listen, token), config, (inbox, view), metrics, (sip, thread))
+}
+
+struct Loop {
+    board: Switchboard,
+    udp: Udp,
+    messages: mpsc::Receiver<Message>,
+    views: watch::Sender<Arc<View>>,
+    shown: Instant,
+    changed: bool,
+}
+
+impl Loop {
+    async fn run(mut self) {
+        let mut room = vec![0; sip::transport::DATAGRAM_MAX];
+        loop {
+            let nap = self.nap();
+            tokio::select! {
+                received = self.udp.receive(&mut room) => match received {
+                    Ok((flow, length)) => self.burst(flow, length, &mut room),
+                    Err(error) => tracing::error!(%error, "the SIP socket"),
+                },
+                message = self.messages.recv() => match message {
+                    Some(Message::Stop(done)) => return self.stop(done),
+                    Some(message) => self.message(message),
+                    None => return,
+                },
+                () = tokio::time::sleep(nap) => {}
+            }
+            self.board.tick(&mut |flow, bytes| send(&self.udp, flow, bytes));
+            self.show();
+        }
+    }
+
+    /// Until the next timer, or the next view.
+    fn nap(&self) -> Duration {
+        let timer = self.board.next_wake().map_or(Duration::from_secs(1), |at| self.board.clock.until(at));
+        let view = if self.changed { VIEW_EVERY.saturating_sub(self.shown.elapsed()) } else { Duration::MAX };
+        timer.min(view)
+    }
+
+    fn burst(&mut self, first: sip::Flow, length: usize, room: &mut [u8]) {
+        let send = &mut |flow, bytes: &[u8]| send(&self.udp, flow, bytes);
+        self.board.datagram(first, &room[..length], send);
+        for _ in 1..BURST {
+            let Some((flow, length)) = self.udp.try_receive(room) else { break };
+            self.board.datagram(flow, &room[..length], send);
+        }
+        self.changed = true;
+    }
+
+    fn message(&mut self, message: Message) {
+        let send = &mut |flow, bytes: &[u8]| send(&self.udp, flow, bytes);
+        match message {
+            Message::Media(event) => self.board.heard(event, send),
+            Message::Event(event) => self.board.event(event, send),
+            Message::Ask(question) => return question(&self.board.core, self.board.clock.now(), self.board.edges(self.messages.len())),
+            Message::Stop(_) => unreachable!("stopping ends the loop"),
+        }
+        self.changed = true;
+    }
+
+    fn show(&mut self) {
+        if self.changed && self.shown.elapsed() >= VIEW_EVERY {
+            self.views.send_replace(Arc::new(self.board.core.view(self.board.clock.now())));
+            (self.shown, self.changed) = (Instant::now(), false);
+        }
+    }
+
+    fn stop(mut self, done: oneshot::Sender<()>) {
+        self.board.end_all(&mut |flow, bytes| send(&self.udp, flow, bytes));
+        self.views.send_replace(Arc::new(self.board.core.view(self.board.clock.now())));
+        self.board.finish();
+        let _ = done.send(());
+    }
+}
+
+fn send(udp: &Udp, flow: sip::Flow, bytes: &[u8]) {
+    if let Err(error) = udp.send(flow, bytes) {
+        tracing::debug!(%error, "a datagram was not sent; its transaction sends it again");
+    }
+}

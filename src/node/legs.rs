@@ -1,0 +1,66 @@
+//! The legs alive in this node: which dialog and which offer each belongs to.
+
+use crate::leg::Leg;
+use crate::model::{AgentId, LegId, OfferId};
+use crate::sip::DialogId;
+use std::collections::BTreeMap;
+
+/// Why a leg exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Caller,
+    Offer(OfferId, AgentId),
+}
+
+/// One leg, with what the switchboard must know to pass things on.
+pub struct Entry {
+    pub machine: Leg,
+    pub role: Role,
+    /// `None` until the INVITE to a station has been sent.
+    pub dialog: Option<DialogId>,
+}
+
+#[derive(Default)]
+pub struct Legs {
+    entries: BTreeMap<LegId, Entry>,
+    dialogs: BTreeMap<DialogId, LegId>,
+}
+
+impl Legs {
+    pub fn insert(&mut self, leg: LegId, entry: Entry) {
+        if let Some(dialog) = entry.dialog {
+            self.dialogs.insert(dialog, leg);
+        }
+        let before = self.entries.insert(leg, entry);
+        assert!(before.is_none(), "leg {leg} exists twice");
+    }
+
+    pub fn set_dialog(&mut self, leg: LegId, dialog: DialogId) {
+        if let Some(entry) = self.entries.get_mut(&leg) {
+            entry.dialog = Some(dialog);
+            self.dialogs.insert(dialog, leg);
+        }
+    }
+
+    pub fn of_dialog(&self, dialog: DialogId) -> Option<LegId> {
+        self.dialogs.get(&dialog).copied()
+    }
+
+    pub fn get(&self, leg: LegId) -> Option<&Entry> {
+        self.entries.get(&leg)
+    }
+
+    pub fn get_mut(&mut self, leg: LegId) -> Option<&mut Entry> {
+        self.entries.get_mut(&leg)
+    }
+
+    pub fn remove(&mut self, leg: LegId) {
+        if let Some(Entry { dialog: Some(dialog), .. }) = self.entries.remove(&leg) {
+            self.dialogs.remove(&dialog);
+        }
+    }
+
+    pub fn ids(&self) -> Vec<LegId> {
+        self.entries.keys().copied().collect()
+    }
+}

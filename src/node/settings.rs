@@ -1,0 +1,41 @@
+//! The configuration in each edge's own words: edges never import one another, so nobody else can say it.
+
+use crate::acd::Config;
+use crate::config::{OnRegister, Server};
+use crate::{media, sip};
+
+pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
+    let realm = server.sip.realm.to_string();
+    let trunk = |trunk: &crate::config::Trunk| sip::Trunk {
+        name: trunk.name.clone(),
+        addresses: trunk.addresses.iter().map(|net| sip::Network { address: net.address, prefix: net.prefix }).collect(),
+    };
+    let user = |(agent, account): (&crate::model::AgentId, &crate::config::Credentials)| {
+        let user = agent.to_string();
+        let credentials = sip::Credentials::new(&user, &realm, &account.password.0);
+        (user, credentials)
+    };
+    let limits = &server.sip.limits;
+    sip::Settings {
+        trunks: server.sip.trunks.iter().map(trunk).collect(),
+        numbers: Some(centre.numbers.keys().map(|number| number.to_string()).collect()),
+        users: server.agents.iter().map(user).collect(),
+        limits: sip::Limits {
+            transactions: limits.transactions as usize,
+            dialogs: limits.dialogs as usize,
+            contacts: limits.contacts as usize,
+            challenges: limits.challenges,
+            ..sip::Limits::default()
+        },
+        realm,
+    }
+}
+
+pub fn media(server: &Server) -> media::Settings {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    media::Settings { address: server.media.address, ports: server.media.ports.clone(), workers }
+}
+
+pub fn ready_on_register(server: &Server) -> bool {
+    server.on_register == OnRegister::Ready
+}
