@@ -164,6 +164,8 @@ fn flow_trees(root: &Node, dir: &Path, flow: Option<&Path>, names: &mut Names, p
         })
         .collect();
     names.flows = flows::names(&trees, problems);
+    // A file that cannot be read has told its own problem: who names its flow is not told another.
+    names.flows.extend(paths.iter().filter_map(|path| path.file_stem()?.to_str().map(Into::into)));
     trees
 }
 

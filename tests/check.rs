@@ -1,0 +1,85 @@
+//! What `careline check` says of broken configurations: each case in tests/broken changes one thing of a good centre.
+//!
+//! A case is a list of changes and the lines that are expected, all of them and no others:
+//! `in FILE`, then `- text` that stands there once, `+ text` in its place; `= line` is expected.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+struct Case {
+    changes: Vec<(String, String, String)>,
+    expected: Vec<String>,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> Case {
+    let text = fs::read_to_string(path).unwrap();
+    let mut case = Case { changes: Vec::new(), expected: Vec::new() };
+    let mut file = String::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let (sign, rest) = line.split_at(line.find(' ').unwrap_or(line.len()));
+        let rest = rest.strip_prefix(' ').unwrap_or(rest).replace("\\n", "\n");
+        match sign {
+            "in" => file = rest,
+            "-" => case.changes.push((file.clone(), rest, String::new())),
+            "+" => case.changes.last_mut().expect("a `+` follows a `-`").2 = rest,
+            "=" => case.expected.push(rest),
+            "#" => {}
+            other => panic!("{}: what is `{other}`?", path.display()),
+        }
+    }
+    case
+}
+
+/// Builds the changed centre in a directory of its own and returns what loading it says.
+fn said(name: &str, case: &Case) -> Vec<String> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("broken").join(name);
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(dir.join("flows")).unwrap();
+    let base = root().join("tests/broken/base");
+    let prompts = root().join("ivr-flows/prompts");
+    for file in ["careline.toml", "flows/main.yaml", "flows/evening.yaml"] {
+        let mut text = fs::read_to_string(base.join(file)).unwrap();
+        for (_, from, to) in case.changes.iter().filter(|(changed, _, _)| changed == file) {
+            assert_eq!(text.matches(from.as_str()).count(), 1, "{name}: `{from}` stands once in {file}");
+            text = text.replace(from.as_str(), to);
+        }
+        fs::write(dir.join(file), text.replace("@PROMPTS@", prompts.to_str().unwrap())).unwrap();
+    }
+    let here = format!("{}/", dir.display());
+    let clean = |line: String| line.replace(&here, "").replace(prompts.to_str().unwrap(), "PROMPTS");
+    match careline::config::load(&dir) {
+        Ok(loaded) => {
+            let warnings = loaded.warnings.iter().map(|warning| clean(format!("warning: {warning}")));
+            let (_, failures) = loaded.run_tests(None);
+            warnings.chain(failures.iter().map(|failure| clean(failure.to_string()))).collect()
+        }
+        Err(problems) => problems.iter().map(|problem| clean(problem.to_string())).collect(),
+    }
+}
+
+#[test]
+fn the_centre_that_the_cases_break_is_good() {
+    assert_eq!(said("good", &Case { changes: Vec::new(), expected: Vec::new() }), [""; 0]);
+}
+
+#[test]
+fn each_broken_centre_is_told_what_is_wrong_and_where() {
+    let mut paths: Vec<PathBuf> = fs::read_dir(root().join("tests/broken")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "case"));
+    paths.sort();
+    assert!(paths.len() >= 25, "only {} cases", paths.len());
+    let mut wrong = Vec::new();
+    for path in paths {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_string();
+        let case = read(&path);
+        let said = said(&name, &case);
+        if said != case.expected || case.expected.is_empty() {
+            wrong.push(format!("{name}:\n  said     {}\n  expected {}", said.join("\n           "), case.expected.join("\n           ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
