@@ -148,7 +148,7 @@ fn agreed(remote: SocketAddr) -> Negotiated {
 }
 
 fn music(streams: usize, span: Duration) -> Cost {
-    let media = media();
+    let mut media = media();
     let ends = sockets(streams, [127, 79, 0, 2]);
     for (index, end) in ends.iter().enumerate() {
         let leg = LegId(index as u64);
@@ -212,7 +212,7 @@ fn talk(ends: &[UdpSocket], to: Vec<SocketAddr>, began: Instant, stop: Arc<Atomi
 }
 
 fn forward(calls: usize, span: Duration) -> Cost {
-    let media = media();
+    let mut media = media();
     let ends = sockets(2 * calls, [127, 79, 2, 2]);
     let mut to = Vec::new();
     for (index, end) in ends.iter().enumerate() {

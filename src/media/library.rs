@@ -35,7 +35,7 @@ impl Sound {
     }
 
     /// A recording that is played round and round.
-    fn track(samples: &[i16]) -> Sound {
+    pub(super) fn track(samples: &[i16]) -> Sound {
         let law = |codec| samples.iter().cycle().take(samples.len() + FRAME).map(|s| codec::encode(codec, *s)).collect();
         Sound { ulaw: law(Codec::Pcmu), alaw: law(Codec::Pcma), length: samples.len() }
     }

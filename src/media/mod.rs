@@ -19,18 +19,17 @@ mod tones;
 mod worker;
 
 pub use crate::leg::negotiate::{Agreed as Negotiated, Codec};
-pub use event::{Event, Stats};
+pub use event::{Event, Stats, Totals};
 pub use library::Library;
 
 use crate::model::{CallId, Hearing, LegId, OfferId, PlayId, Prompt};
-use dashmap::DashMap;
 use session::Sockets;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use worker::{Command, Worker};
 
 /// Where sound lives on this machine.
@@ -74,11 +73,12 @@ pub struct Media {
     /// Pairs of ports in the range.
     pairs: usize,
     /// Counts up, so that a port rests as long as it can before it is used again.
-    next_pair: AtomicUsize,
+    next_pair: usize,
     library: Arc<Library>,
     workers: Vec<worker::Handle>,
+    totals: Arc<Totals>,
     /// Which worker a leg lives with.
-    homes: DashMap<LegId, usize>,
+    homes: BTreeMap<LegId, usize>,
 }
 
 impl Media {
@@ -92,13 +92,14 @@ impl Media {
         socket::raise_open_files()?;
         let events: Arc<dyn Fn(Event) + Send + Sync> = Arc::new(events);
         let music = library.track(library::DEFAULT_TRACK).cloned();
-        let start = |index| Worker::start(index, music.clone(), events.clone());
+        let totals = Arc::new(Totals::default());
+        let start = |index| Worker::start(index, music.clone(), totals.clone(), events.clone());
         let workers = (0..settings.workers).map(start).collect::<io::Result<Vec<_>>>()?;
-        Ok(Media { address: settings.address, first_port, pairs, next_pair: AtomicUsize::new(0), library, workers, homes: DashMap::new() })
+        Ok(Media { address: settings.address, first_port, pairs, next_pair: 0, library, workers, homes: BTreeMap::new(), totals })
     }
 
     /// Opens a leg's sockets and gives the address of its RTP. Both legs of a call share a worker.
-    pub fn open(&self, call: CallId, leg: LegId) -> Result<SocketAddr, OpenError> {
+    pub fn open(&mut self, call: CallId, leg: LegId) -> Result<SocketAddr, OpenError> {
         let (address, sockets) = self.bind()?;
         let home = (call.0 % self.workers.len() as u64) as usize;
         assert!(self.homes.insert(leg, home).is_none(), "leg {leg} is opened once");
@@ -149,8 +150,8 @@ impl Media {
     }
 
     /// Closes the leg's sockets; `Event::Closed` follows. A leg that was never open is ignored.
-    pub fn close(&self, leg: LegId) {
-        if let Some((_, home)) = self.homes.remove(&leg) {
+    pub fn close(&mut self, leg: LegId) {
+        if let Some(home) = self.homes.remove(&leg) {
             self.workers[home].send(Command::Close { leg });
         }
     }
@@ -158,6 +159,11 @@ impl Media {
     /// Legs that are open.
     pub fn sessions(&self) -> usize {
         self.homes.len()
+    }
+
+    /// Packets of all legs since the start, those that are open included.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     fn send(&self, leg: LegId, command: Command) {
@@ -168,12 +174,13 @@ impl Media {
     }
 
     /// The next free pair of ports. The kernel is the judge of what is free: others may use ports of the range too.
-    fn bind(&self) -> Result<(SocketAddr, Sockets), OpenError> {
+    fn bind(&mut self) -> Result<(SocketAddr, Sockets), OpenError> {
         if self.homes.len() >= self.pairs {
             return Err(OpenError::OutOfPorts);
         }
         for _ in 0..self.pairs {
-            let pair = self.next_pair.fetch_add(1, Ordering::Relaxed) % self.pairs;
+            let pair = self.next_pair;
+            self.next_pair = (pair + 1) % self.pairs;
             let port = self.first_port + 2 * pair as u16;
             match socket::bind_pair(self.address, port) {
                 Ok((rtp, rtcp)) => return Ok((SocketAddr::new(self.address, port), Sockets { rtp, rtcp })),

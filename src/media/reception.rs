@@ -102,14 +102,8 @@ impl Reception {
         let (expected, received) = (stream.expected() - stream.reported.0, stream.received - stream.reported.1);
         stream.reported = (stream.expected(), stream.received);
         let missed = expected.saturating_sub(received);
-        let fraction = if expected == 0 { 0 } else { (missed * 256 / expected).min(255) as u8 };
-        Some(Report {
-            ssrc: stream.ssrc,
-            fraction,
-            lost: stream.lost().min(0x7F_FFFF) as u32,
-            highest: stream.highest & 0xFFFF_FFFF,
-            jitter,
-        })
+        let fraction = (missed * 256).checked_div(expected).unwrap_or(0).min(255) as u8;
+        Some(Report { ssrc: stream.ssrc, fraction, lost: stream.lost().min(0x7F_FFFF) as u32, highest: stream.highest, jitter })
     }
 }
 

@@ -1,7 +1,7 @@
 //! One leg's sound: its sockets, its party, what it is made to hear and what was heard of it.
 
 use super::codec::{self, Codec, FRAME};
-use super::event::Stats;
+use super::event::{Stats, Totals};
 use super::keys::Keys;
 use super::library::Sound;
 use super::mix::Mix;
@@ -33,6 +33,14 @@ pub struct Sockets {
     pub rtcp: UdpSocket,
 }
 
+/// What a worker's sessions have in common.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// What a leg without a track of its own hears while the other side of its bridge holds.
+    pub hold_music: Option<Arc<Sound>>,
+    pub totals: Arc<Totals>,
+}
+
 /// One leg.
 #[derive(Debug)]
 pub struct Session {
@@ -53,6 +61,7 @@ pub struct Session {
     /// Where those are summed, if they are several.
     pub mix: Option<Mix>,
     stats: Stats,
+    totals: Arc<Totals>,
     next_report: u64,
     last_heard: u64,
     silent: bool,
@@ -91,8 +100,8 @@ pub struct Ticked {
 }
 
 impl Session {
-    /// `random` numbers its stream; `hold_music` is what it hears while the other side of its bridge holds.
-    pub fn new(call: CallId, leg: LegId, sockets: Sockets, random: [u64; 2], now: u64, hold_music: Option<Arc<Sound>>) -> Session {
+    /// `random` numbers its stream.
+    pub fn new(call: CallId, leg: LegId, sockets: Sockets, random: [u64; 2], now: u64, shared: Shared) -> Session {
         Session {
             call,
             leg,
@@ -103,11 +112,12 @@ impl Session {
             keys: Keys::default(),
             play: None,
             music: None,
-            hold_music: hold_music.map(Music::new),
+            hold_music: shared.hold_music.map(Music::new),
             hears: Vec::new(),
             heard_by: Vec::new(),
             mix: None,
             stats: Stats::default(),
+            totals: shared.totals,
             next_report: now + REPORT_EVERY,
             last_heard: now,
             silent: false,
@@ -165,8 +175,10 @@ impl Session {
         };
         if !party.source.accept(now, from, &header) {
             self.stats.strangers += 1;
+            self.totals.count_stranger();
             return None;
         }
+        self.totals.count_received();
         (self.last_heard, self.silent) = (now, false);
         if self.reception.receive(samples(now), &header, kind == Kind::Event) {
             self.keys = Keys::default();
@@ -272,6 +284,7 @@ impl Session {
         match self.sockets.rtp.send_to(packet, destination) {
             Ok(_) => {
                 self.stats.sent += 1;
+                self.totals.count_sent();
                 self.sender.octets += (packet.len() - HEADER) as u64;
             }
             Err(_) => self.stats.unsent += 1,
@@ -319,6 +332,7 @@ impl Session {
             self.their_report = Some((ntp, now));
         }
         if let Some((report, heard)) = said.of_us {
+            self.stats.reported = true;
             self.stats.lost_there = u64::from(report.lost);
             self.stats.jitter_there = Duration::from_micros(u64::from(report.jitter) * 125);
             let middle = (ntp(now) >> 16) as u32;
@@ -355,4 +369,97 @@ fn can_send(party: &Party) -> bool {
 /// µs as NTP's 32.32 bits. The origin is this worker's own, which is all that round trips need.
 fn ntp(micros: u64) -> u64 {
     (u128::from(micros) * (1 << 32) / 1_000_000) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leg::sdp::Direction;
+
+    const SECOND: u64 = 1_000_000;
+
+    /// A session on a clock of the test's own, and its party's two sockets.
+    fn session(host: u8) -> (Session, Sockets) {
+        let pair = |last: u8| {
+            let (rtp, rtcp) = super::super::socket::bind_pair([127, 80, host, last].into(), 22_000).unwrap();
+            Sockets { rtp, rtcp }
+        };
+        let (ours, theirs) = (pair(1), pair(2));
+        let shared = Shared { hold_music: None, totals: Arc::default() };
+        let mut session = Session::new(CallId(1), LegId(1), ours, [1, 1], 0, shared);
+        session.negotiate(0, agreed(&theirs));
+        (session, theirs)
+    }
+
+    fn agreed(theirs: &Sockets) -> Agreed {
+        Agreed {
+            remote: theirs.rtp.local_addr().unwrap(),
+            rtcp: theirs.rtcp.local_addr().unwrap(),
+            codec: Codec::Pcmu,
+            payload_type: 0,
+            telephone_event: Some(101),
+            telephone_event_in: Some(101),
+            direction: Direction::SendRecv,
+            hold: false,
+        }
+    }
+
+    fn packet(sequence: u16) -> [u8; PACKET] {
+        let mut packet = [0xFF; PACKET];
+        let header = Header { marker: false, payload_type: 0, sequence, timestamp: u32::from(sequence) * 160, ssrc: 5 };
+        header.write(packet.first_chunk_mut().unwrap());
+        packet
+    }
+
+    #[test]
+    fn a_silence_is_told_once_until_sound_comes_again() {
+        let (mut session, theirs) = session(1);
+        let from = theirs.rtp.local_addr().unwrap();
+        let told = |session: &mut Session, at: u64| session.tick(at, false).silent;
+        assert!(!told(&mut session, 9 * SECOND));
+        assert!(told(&mut session, 10 * SECOND));
+        assert!(!told(&mut session, 30 * SECOND));
+        assert!(session.receive(31 * SECOND, &packet(1), from).is_some());
+        assert!(!told(&mut session, 40 * SECOND));
+        assert!(told(&mut session, 41 * SECOND));
+        session.negotiate(42 * SECOND, Agreed { direction: Direction::SendOnly, ..agreed(&theirs) });
+        assert!(!told(&mut session, 99 * SECOND), "nothing is expected of who only listens");
+    }
+
+    #[test]
+    fn reports_go_out_each_five_seconds_and_theirs_give_loss_and_round_trip() {
+        let (mut session, theirs) = session(2);
+        let from = theirs.rtp.local_addr().unwrap();
+        for sequence in [1, 2, 3, 5, 6] {
+            session.receive(u64::from(sequence) * 20_000, &packet(sequence), from);
+        }
+        session.start_music(Arc::new(Sound::track(&[1000; 400])));
+        let due: Vec<u64> = (0..=12 * 50)
+            .filter(|n| {
+                session.tick(n * 20_000, false);
+                theirs.rtcp.recv(&mut [0; 100]).is_ok()
+            })
+            .collect();
+        assert_eq!(due, [250, 500], "in ticks of 20 ms");
+
+        let mut bytes = [0; 100];
+        session.next_report = 0;
+        session.tick(12 * SECOND, false);
+        let length = theirs.rtcp.recv(&mut bytes).unwrap();
+        let (ours, block) = (session.sender.ssrc, rtcp::read(&bytes[..length], 5).unwrap());
+        let (report, _) = block.of_us.unwrap();
+        assert_eq!((report.lost, report.highest as u16), (1, 6));
+
+        // They heard that report 40 ms later, waited half a second, and their answer took 40 ms.
+        let theirs_of_us = super::super::reception::Report { ssrc: ours, fraction: 0, lost: 7, highest: 1, jitter: 16 };
+        let mut answer = [0; rtcp::LONGEST];
+        let length = rtcp::write(&mut answer, 5, None, Some((theirs_of_us, Heard { last: block.ntp.unwrap(), delay: 65_536 / 2 })));
+        session.receive_report(12 * SECOND + 580_000, &answer[..length], theirs.rtcp.local_addr().unwrap());
+        let stats = session.stats();
+        assert_eq!((stats.lost, stats.lost_there, stats.jitter_there), (1, 7, Duration::from_millis(2)));
+        let trip = stats.round_trip.unwrap().as_millis();
+        assert!((79..=80).contains(&trip), "{trip} ms");
+        assert!(stats.mos().unwrap() < 3.0 && stats.mos_there().unwrap() > 4.0, "one of six is heard, seven of five hundred hardly");
+        assert_eq!((session.totals.received(), session.totals.sent()), (5, stats.sent));
+    }
 }

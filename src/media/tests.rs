@@ -60,11 +60,11 @@ impl Centre {
     }
 
     /// A party of the call, agreed both ways with telephone-event 101.
-    fn party(&self, leg: LegId, codec: Codec) -> Party {
+    fn party(&mut self, leg: LegId, codec: Codec) -> Party {
         self.party_with(leg, |agreed| Negotiated { codec, payload_type: codec.payload_type(), ..agreed })
     }
 
-    fn party_with(&self, leg: LegId, change: impl Fn(Negotiated) -> Negotiated) -> Party {
+    fn party_with(&mut self, leg: LegId, change: impl Fn(Negotiated) -> Negotiated) -> Party {
         let address = self.media.open(CALL, leg).unwrap();
         let socket = UdpSocket::bind((IpAddr::from([127, 78, self.host, 2]), 0)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -161,7 +161,7 @@ fn packet(header: &Header, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn prompts_are_heard_bit_by_bit_in_their_order_and_then_done() {
     for (host, codec) in [(1, Codec::Pcmu), (2, Codec::Pcma)] {
-        let centre = Centre::new(host);
+        let mut centre = Centre::new(host);
         let caller = centre.party(CALLER, codec);
         centre.media.play(CALLER, PlayId(5), vec![prompt("one"), prompt("no such prompt"), prompt("two")]);
         let wanted = [centre.frames("one", codec), centre.frames("two", codec)].concat();
@@ -182,7 +182,7 @@ fn prompts_are_heard_bit_by_bit_in_their_order_and_then_done() {
 
 #[test]
 fn a_play_of_nothing_is_done_at_once_and_one_to_a_holding_party_in_its_time() {
-    let centre = Centre::new(3);
+    let mut centre = Centre::new(3);
     let caller = centre.party_with(CALLER, |agreed| Negotiated { direction: Direction::RecvOnly, hold: true, ..agreed });
     centre.media.play(CALLER, PlayId(1), vec![prompt("no such prompt")]);
     assert_eq!(centre.event(), Event::PlayDone { leg: CALLER, play: PlayId(1) });
@@ -194,7 +194,7 @@ fn a_play_of_nothing_is_done_at_once_and_one_to_a_holding_party_in_its_time() {
 
 #[test]
 fn music_goes_round_gives_way_to_a_play_and_goes_on_where_it_was() {
-    let centre = Centre::new(4);
+    let mut centre = Centre::new(4);
     let caller = centre.party(CALLER, Codec::Pcmu);
     centre.media.start_music(CALLER, "hold-music");
     assert_eq!(caller.receive_frames(9), centre.music("hold-music", 0, 9));
@@ -217,7 +217,7 @@ fn music_goes_round_gives_way_to_a_play_and_goes_on_where_it_was() {
 
 #[test]
 fn a_play_that_is_stopped_or_replaced_is_not_done() {
-    let centre = Centre::new(5);
+    let mut centre = Centre::new(5);
     let caller = centre.party(CALLER, Codec::Pcmu);
     centre.media.play(CALLER, PlayId(1), vec![prompt("one")]);
     caller.receive();
@@ -233,7 +233,7 @@ fn a_play_that_is_stopped_or_replaced_is_not_done() {
 
 #[test]
 fn a_bridge_passes_payloads_untouched_and_ends_the_music() {
-    let centre = Centre::new(6);
+    let mut centre = Centre::new(6);
     let (mut caller, mut agent) = (centre.party(CALLER, Codec::Pcmu), centre.party(AGENT, Codec::Pcmu));
     centre.media.start_music(CALLER, "hold-music");
     caller.receive();
@@ -258,7 +258,7 @@ fn a_bridge_passes_payloads_untouched_and_ends_the_music() {
 
 #[test]
 fn between_the_two_laws_sound_is_transcoded() {
-    let centre = Centre::new(7);
+    let mut centre = Centre::new(7);
     let (mut caller, mut agent) = (centre.party(CALLER, Codec::Pcmu), centre.party(AGENT, Codec::Pcma));
     centre.media.hear(CALL, hearing::bridge(CALLER, AGENT), Some(OfferId(9)));
     centre.event();
@@ -273,7 +273,7 @@ fn between_the_two_laws_sound_is_transcoded() {
 
 #[test]
 fn keys_are_reported_once_and_relayed_under_the_others_number() {
-    let centre = Centre::new(8);
+    let mut centre = Centre::new(8);
     let mut caller = centre.party(CALLER, Codec::Pcmu);
     caller.press(101, 7);
     caller.press(101, 7);
@@ -295,7 +295,7 @@ fn keys_are_reported_once_and_relayed_under_the_others_number() {
 
 #[test]
 fn keys_that_the_other_cannot_read_leave_no_gap() {
-    let centre = Centre::new(9);
+    let mut centre = Centre::new(9);
     let mut caller = centre.party(CALLER, Codec::Pcmu);
     let agent = centre.party_with(AGENT, |agreed| Negotiated { telephone_event: None, telephone_event_in: None, ..agreed });
     centre.media.hear(CALL, hearing::bridge(CALLER, AGENT), Some(OfferId(9)));
@@ -311,7 +311,7 @@ fn keys_that_the_other_cannot_read_leave_no_gap() {
 fn tones_are_keys_only_where_telephone_event_was_not_agreed() {
     let wave = |hertz: f64, n: usize| 8000.0 * (2.0 * std::f64::consts::PI * hertz * n as f64 / 8000.0).sin();
     let five: Vec<u8> = (0..800).map(|n| codec::encode(Codec::Pcmu, (wave(770.0, n) + wave(1336.0, n)) as i16)).collect();
-    let centre = Centre::new(10);
+    let mut centre = Centre::new(10);
     let mut deaf = centre.party(AGENT, Codec::Pcmu);
     five.chunks(FRAME).for_each(|frame| deaf.send(0, frame));
     let mut caller = centre.party_with(CALLER, |agreed| Negotiated { telephone_event: None, telephone_event_in: None, ..agreed });
@@ -321,7 +321,7 @@ fn tones_are_keys_only_where_telephone_event_was_not_agreed() {
 
 #[test]
 fn strangers_are_neither_heard_nor_sent_to() {
-    let centre = Centre::new(11);
+    let mut centre = Centre::new(11);
     let (mut caller, agent) = (centre.party(CALLER, Codec::Pcmu), centre.party(AGENT, Codec::Pcmu));
     centre.media.hear(CALL, hearing::bridge(CALLER, AGENT), Some(OfferId(9)));
     centre.event();
@@ -352,7 +352,7 @@ fn strangers_are_neither_heard_nor_sent_to() {
 
 #[test]
 fn while_one_holds_the_other_hears_music() {
-    let centre = Centre::new(12);
+    let mut centre = Centre::new(12);
     let (mut caller, mut agent) = (centre.party(CALLER, Codec::Pcmu), centre.party(AGENT, Codec::Pcmu));
     centre.media.start_music(CALLER, "other");
     centre.media.stop_music(CALLER);
@@ -373,7 +373,7 @@ fn while_one_holds_the_other_hears_music() {
 
 #[test]
 fn three_parties_hear_the_sum_of_the_others() {
-    let centre = Centre::new(13);
+    let mut centre = Centre::new(13);
     let legs = [CALLER, AGENT, THIRD];
     let mut parties = legs.map(|leg| centre.party(leg, Codec::Pcmu));
     let others = |leg| legs.into_iter().filter(|other| *other != leg).collect::<BTreeSet<_>>();
@@ -394,7 +394,7 @@ fn three_parties_hear_the_sum_of_the_others() {
 
 #[test]
 fn ports_run_out_cleanly_and_come_back() {
-    let centre = Centre::with_ports(14, 20_001..=20_006);
+    let mut centre = Centre::with_ports(14, 20_001..=20_006);
     let taken = UdpSocket::bind("127.78.14.1:20003").unwrap();
     let address = centre.media.open(CALL, CALLER).unwrap();
     assert_eq!(address.port(), 20_004, "the pair with a port that another has is passed over");
@@ -410,7 +410,7 @@ fn ports_run_out_cleanly_and_come_back() {
 
 #[test]
 fn a_panic_ends_one_leg_and_no_other() {
-    let centre = Centre::new(15);
+    let mut centre = Centre::new(15);
     let (_broken, caller) = (centre.party(AGENT, Codec::Pcmu), centre.party(CALLER, Codec::Pcmu));
     centre.media.start_music(CALLER, "other");
     caller.receive();
@@ -427,7 +427,7 @@ fn a_panic_ends_one_leg_and_no_other() {
 
 #[test]
 fn a_bridge_to_a_leg_that_is_gone_is_not_joined() {
-    let centre = Centre::new(16);
+    let mut centre = Centre::new(16);
     let _caller = centre.party(CALLER, Codec::Pcmu);
     let _other = centre.media.open(CallId(2), AGENT).unwrap();
     centre.media.hear(CALL, hearing::bridge(CALLER, THIRD), Some(OfferId(1)));
@@ -438,7 +438,7 @@ fn a_bridge_to_a_leg_that_is_gone_is_not_joined() {
 
 #[test]
 fn their_reports_tell_what_arrived_there() {
-    let centre = Centre::new(17);
+    let mut centre = Centre::new(17);
     let caller = centre.party(CALLER, Codec::Pcmu);
     centre.media.play(CALLER, PlayId(1), vec![prompt("one")]);
     let ssrc = caller.receive().0.ssrc;
@@ -452,4 +452,32 @@ fn their_reports_tell_what_arrived_there() {
     centre.media.close(CALLER);
     let Event::Closed { stats, .. } = centre.event() else { panic!("closed") };
     assert_eq!((stats.lost_there, stats.jitter_there, stats.strangers), (3, Duration::from_millis(5), 1));
+}
+
+/// The limit of open files belongs to a whole process, so this one runs in a process of its own.
+#[test]
+fn files_run_out_cleanly_and_who_is_open_goes_on() {
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -n 40 && exec \"$0\" --exact media::tests::with_forty_files --ignored --nocapture"]);
+    let output = shell.arg(std::env::current_exe().unwrap()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+#[ignore = "run by files_run_out_cleanly_and_who_is_open_goes_on"]
+fn with_forty_files() {
+    let mut centre = Centre::new(18);
+    let caller = centre.party(CALLER, Codec::Pcmu);
+    centre.media.start_music(CALLER, "other");
+    caller.receive();
+    let open = (100..).find(|leg| match centre.media.open(CallId(2), LegId(*leg)) {
+        Ok(_) => false,
+        Err(error) => matches!(error, OpenError::OutOfFiles) || panic!("{error}"),
+    });
+    assert!((105..120).contains(&open.unwrap()), "{open:?}");
+    caller.receive_until(&centre.music("other", 9, 1)[0]);
+    centre.media.close(LegId(100));
+    while !matches!(centre.event(), Event::Closed { .. }) {}
+    centre.media.open(CallId(2), LegId(1000)).unwrap();
 }

@@ -2,10 +2,10 @@
 //! spread. Nothing is allocated while sound flows. A panic costs the one session that it happened in.
 
 use super::codec;
-use super::event::Event;
+use super::event::{Event, Totals};
 use super::library::Sound;
 use super::mix::Mix;
-use super::session::{Kind, Received, Session, Sockets};
+use super::session::{Kind, Received, Session, Shared, Sockets};
 use super::socket::{Poller, Waker};
 use crate::leg::negotiate::Agreed;
 use crate::model::{CallId, Hearing, LegId, OfferId, PlayId};
@@ -107,8 +107,7 @@ pub struct Worker {
     waker: Arc<Waker>,
     poller: Poller,
     events: Events,
-    /// What a leg without a track of its own hears while the other side holds.
-    hold_music: Option<Arc<Sound>>,
+    shared: Shared,
     sessions: Vec<Option<Box<Session>>>,
     serials: Vec<u32>,
     free: Vec<u32>,
@@ -128,7 +127,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn start(index: usize, hold_music: Option<Arc<Sound>>, events: Events) -> io::Result<Handle> {
+    pub fn start(index: usize, hold_music: Option<Arc<Sound>>, totals: Arc<Totals>, events: Events) -> io::Result<Handle> {
         let (sender, commands) = mpsc::channel();
         let waker = Arc::new(Waker::new()?);
         let poller = Poller::new(BATCH)?;
@@ -138,7 +137,7 @@ impl Worker {
             waker: waker.clone(),
             poller,
             events,
-            hold_music,
+            shared: Shared { hold_music, totals },
             sessions: Vec::new(),
             serials: Vec::new(),
             free: Vec::new(),
@@ -336,7 +335,7 @@ impl Worker {
             tracing::error!(%leg, %error, "a leg's sockets cannot be watched: it hears but is not heard");
         }
         let random = || getrandom::u64().expect("the system's generator works");
-        let session = Session::new(call, leg, sockets, [random(), random()], self.now, self.hold_music.clone());
+        let session = Session::new(call, leg, sockets, [random(), random()], self.now, self.shared.clone());
         self.sessions[index as usize] = Some(Box::new(session));
         self.legs.insert(leg, index);
         self.calls.entry(call).or_default().push(index);
@@ -363,7 +362,10 @@ impl Worker {
                 other.heard_by.retain(|hearer| *hearer != index);
             }
         }
-        (self.events)(Event::Closed { leg, stats: session.stats() });
+        let stats = session.stats();
+        // Its ports and files are free when it is reported.
+        drop(session);
+        (self.events)(Event::Closed { leg, stats });
     }
 
     /// Puts a call's matrix in force: who is not in it hears nobody.
