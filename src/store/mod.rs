@@ -16,7 +16,6 @@ pub use seal::MasterKey;
 use crate::acd::{CallRecord, Config};
 use crate::model::CallId;
 use sqlite::Database;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,8 +77,7 @@ impl Store {
     }
 
     pub fn open_with(directory: &Path, key: &MasterKey, config: &Config, limits: Limits) -> Result<Store, String> {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-        made.map_err(|error| format!("{}: {error}", directory.display()))?;
+        seal::make_directory(directory)?;
         let spool = spool::Spool::open(directory, key, limits.spool_bytes)?;
         let database = Database::open(directory, key)?;
         let counts = Arc::new(Counts::default());

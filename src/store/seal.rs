@@ -11,7 +11,7 @@ use sha2::Sha256;
 use std::fmt;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"CARELN1\n";
@@ -79,7 +79,10 @@ impl MasterKey {
         match (configured, credential.filter(|path| path.exists())) {
             (Some(path), _) => MasterKey::read(path),
             (None, Some(path)) => MasterKey::read(&path),
-            (None, None) => MasterKey::read_or_make(&data_dir.join(KEY_FILE)),
+            (None, None) => {
+                make_directory(data_dir)?;
+                MasterKey::read_or_make(&data_dir.join(KEY_FILE))
+            }
         }
     }
 
@@ -122,6 +125,12 @@ impl MasterKey {
         let key = decrypt(&cipher(&self.0), nonce, &wrapped[NONCE..], what).ok_or(SealError::WrongKey)?;
         Ok(key.try_into().expect("what was wrapped is a key"))
     }
+}
+
+/// Makes a directory that only its owner can look into, if it is not there.
+pub fn make_directory(directory: &Path) -> Result<(), String> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|error| format!("{}: {error}", directory.display()))
 }
 
 /// Writes one sealed file, chunk by chunk.
