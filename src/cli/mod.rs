@@ -25,6 +25,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Check(check::Args),
+    Demo(demo::Args),
     Flow(flow::Args),
     Status(status::Args),
 }
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Status(args) => status::run(&args),
     }

@@ -14,6 +14,7 @@ pub mod chance;
 pub mod compare;
 pub mod crowd;
 pub mod digest;
+pub mod errands;
 pub mod ledger;
 pub mod message;
 pub mod phone;

@@ -25,7 +25,7 @@ pub struct Errand {
     pub keys: String,
     pub language: String,
     pub queue: String,
-    /// What the number says before the first key counts.
+    /// What the number says before the first key counts; who hangs up earlier has joined no queue.
     pub preamble: Duration,
     /// A key that takes a waiting caller to another queue, and that queue.
     pub change: Option<(char, String)>,

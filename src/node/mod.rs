@@ -116,7 +116,7 @@ impl Loop {
                 },
                 () = tokio::time::sleep(nap) => {}
             }
-            self.board.tick(&mut |flow, bytes| send(&self.udp, flow, bytes));
+            self.changed |= self.board.tick(&mut |flow, bytes| send(&self.udp, flow, bytes));
             self.show();
         }
     }

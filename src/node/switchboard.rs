@@ -92,9 +92,10 @@ impl Switchboard {
         self.settle(send);
     }
 
-    /// Fires whatever is due.
-    pub fn tick(&mut self, send: &mut impl FnMut(sip::Flow, &[u8])) {
+    /// Fires whatever is due; true if anything was.
+    pub fn tick(&mut self, send: &mut impl FnMut(sip::Flow, &[u8])) -> bool {
         let now = self.clock.now();
+        let due = self.next_wake().is_some_and(|at| at <= now);
         self.received = Instant::now();
         if self.endpoint.next_timer().is_some_and(|at| at <= now) {
             let mut outputs = std::mem::take(&mut self.outputs);
@@ -105,6 +106,7 @@ impl Switchboard {
             self.events.push_back(Event::DeadlineReached);
         }
         self.settle(send);
+        due
     }
 
     /// When [`Switchboard::tick`] must be called if nothing comes in.

@@ -100,6 +100,10 @@ impl MasterKey {
 
     fn read_or_make(path: &Path) -> Result<MasterKey, String> {
         let key = MasterKey::random();
+        if let Some(directory) = path.parent() {
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+            made.map_err(|error| format!("{}: {error}", directory.display()))?;
+        }
         match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => MasterKey::read(path),
             Err(error) => Err(format!("master key {}: {error}", path.display())),
