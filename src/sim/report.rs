@@ -3,7 +3,7 @@
 use super::ledger::{Count, Ledger};
 use crate::acd::figures::{Figures, Histogram, QueueFigures};
 use crate::model::{Language, QueueId, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The visits of one queue, one language, or all.
@@ -173,34 +173,38 @@ impl Report {
         seen.waited as f64 / seen.over().0 as f64
     }
 
-    /// Where the core's figures and the people's own differ. Both must be of the whole time, and each caller must have been in one line
-    /// at a time.
+    /// Where the core's figures and the people's own differ: how many were answered and how many gave up, in each language. A caller in
+    /// several lines at once counts as one.
     pub fn contradictions(&self) -> Vec<String> {
+        self.compare(|sums, seen| {
+            vec![("answered", sums.answered.into(), seen.answered.into()), ("abandoned", sums.abandoned.into(), seen.abandoned.into())]
+        })
+    }
+
+    /// The same to the microsecond; each caller must have been in one line at a time. Both must be of the whole time.
+    pub fn contradictions_in_time(&self) -> Vec<String> {
+        self.compare(|sums, seen| {
+            vec![
+                ("offered", sums.offered.into(), seen.entered.into()),
+                ("answered", sums.answered.into(), seen.answered.into()),
+                ("abandoned", sums.abandoned.into(), seen.abandoned.into()),
+                ("moved", sums.moved.into(), seen.moved.into()),
+                ("µs waited by the answered", sums.wait_answered.as_micros(), seen.wait_answered.as_micros()),
+                ("µs waited by the abandoned", sums.wait_abandoned.as_micros(), seen.wait_abandoned.as_micros()),
+                ("µs spent in queues", sums.visit_time.as_micros(), seen.over().1.as_micros()),
+                ("integral of those in queues", sums.integral.as_micros(), seen.waiting.sum.as_micros()),
+            ]
+        })
+    }
+
+    fn compare(&self, pairs: impl Fn(&Sums, &Count) -> Vec<(&'static str, u128, u128)>) -> Vec<String> {
         let mut found = Vec::new();
-        let languages = self.languages.keys().chain(self.seen.languages.keys()).collect::<std::collections::BTreeSet<_>>();
-        for language in languages {
+        for language in self.languages.keys().chain(self.seen.languages.keys()).collect::<BTreeSet<_>>() {
             let sums = self.languages.get(language).copied().unwrap_or_default();
             let seen = self.seen.languages.get(language).copied().unwrap_or_default();
-            for (what, core, people) in pairs(&sums, &seen) {
-                if core != people {
-                    found.push(format!("{language}: {what}: the core says {core}, the people {people}"));
-                }
-            }
+            let differ = pairs(&sums, &seen).into_iter().filter(|(_, core, people)| core != people);
+            found.extend(differ.map(|(what, core, people)| format!("{language}: {what}: the core says {core}, the people {people}")));
         }
         found
     }
-}
-
-/// What both know; times in µs.
-fn pairs(sums: &Sums, seen: &Count) -> [(&'static str, u128, u128); 8] {
-    [
-        ("offered", sums.offered.into(), seen.entered.into()),
-        ("answered", sums.answered.into(), seen.answered.into()),
-        ("abandoned", sums.abandoned.into(), seen.abandoned.into()),
-        ("moved", sums.moved.into(), seen.moved.into()),
-        ("wait of the answered", sums.wait_answered.as_micros(), seen.wait_answered.as_micros()),
-        ("wait of the abandoned", sums.wait_abandoned.as_micros(), seen.wait_abandoned.as_micros()),
-        ("time in queues", sums.visit_time.as_micros(), seen.over().1.as_micros()),
-        ("integral of those in queues", sums.integral.as_micros(), seen.waiting.sum.as_micros()),
-    ]
 }

@@ -355,3 +355,102 @@ pub(super) enum Left {
     GaveUp,
     Moved,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acd::config::{Announcement, Comfort};
+    use crate::model::QueueId;
+    use crate::sim::{Habits, Law, Patience, PromptTimes, Report, centre};
+
+    const START: Time = Time(1_772_460_000_000_000);
+
+    fn seconds(from: u64, to: u64) -> Law {
+        Law::Uniform { from: Duration::from_secs(from), to: Duration::from_secs(to) }
+    }
+
+    /// Two queues, two languages, five agents who are slow and fickle, callers who are impatient.
+    fn clinic() -> (Config, People) {
+        let mut config = Config::default();
+        let (desk, nurse) = (QueueId(1), QueueId(2));
+        let mut queue = centre::plain_queue("desk", Duration::from_secs(20));
+        queue.wrap_up = Duration::from_secs(30);
+        queue.wrap_up_extension_max = Duration::from_secs(20);
+        queue.whisper = true;
+        let say = vec![Announcement::Prompts(vec!["please_wait".into()]), Announcement::Position];
+        queue.comfort = Some(Comfort { first: Duration::from_secs(10), every: Duration::from_secs(25), say });
+        config.queues.insert(desk, queue);
+        let mut queue = centre::plain_queue("nurse", Duration::from_secs(20));
+        queue.short_abandon = Duration::from_secs(5);
+        config.queues.insert(nurse, queue);
+        let (english, english_skill, english_class) = centre::language(&mut config, "en", false);
+        let (spanish, spanish_skill, spanish_class) = centre::language(&mut config, "es", true);
+        for id in 1..=5 {
+            let skills = if id > 3 { vec![english_skill, spanish_skill] } else { vec![english_skill] };
+            centre::agent(&mut config, id, &skills, &[desk, nurse]);
+        }
+        let kinds = [(desk, english, english_class, 0.02), (desk, spanish, spanish_class, 0.006), (nurse, english, english_class, 0.004)];
+        let callers = kinds.map(|(queue, language, class, rate)| Callers {
+            to: centre::straight_to(&mut config, &format!("{language}{queue}"), language, queue, class),
+            language,
+            rate: Rate::Steady(rate),
+            keys: BTreeMap::new(),
+            key_delay: Law::Never,
+            patience: Patience { law: Law::Weibull { mean: 90.0, shape: 0.8 }, hasty: (0.05, seconds(0, 5)), at_announcement: 0.05 },
+            talk: Law::LogNormal { mean: 120.0, sigma: 0.9 },
+            again: (0.3, seconds(0, 300)),
+            shown: true,
+        });
+        let habits =
+            Habits { ring: seconds(1, 8), ring_out: 0.04, decline: 0.05, wrap_up: seconds(5, 60), back: seconds(5, 60), agent_ends: 0.3 };
+        let prompts = PromptTimes { other: Duration::from_secs(3), ..PromptTimes::default() };
+        let agents = config.agents.keys().copied().collect();
+        (config, People { start: START, callers: callers.into(), agents, habits, prompts })
+    }
+
+    fn lived(seed: u64, arrivals: u64) -> Sim {
+        let (config, people) = clinic();
+        let mut sim = Sim::new(config, people, seed, Duration::from_secs(20));
+        sim.run_arrivals(arrivals);
+        sim
+    }
+
+    #[test]
+    fn the_same_seed_is_the_same_life() {
+        let mut lives = [lived(7, 300), lived(7, 300), lived(8, 300)].map(|mut sim| {
+            sim.finish();
+            (sim.now(), sim.events(), sim.ledger().clone(), sim.view().figures)
+        });
+        assert!(lives[0] == lives[1]);
+        let other = lives[2].2.total();
+        assert_ne!(lives[0].2.total(), other);
+        assert!(lives.iter_mut().all(|life| life.2.total().abandoned > 0), "some give up");
+    }
+
+    #[test]
+    fn the_core_and_the_people_tell_the_same_story() {
+        for seed in 1..=10 {
+            let mut sim = lived(seed, 500);
+            agrees(&mut sim, seed);
+            sim.finish();
+            let report = agrees(&mut sim, seed);
+            assert_eq!(report.seen.records, sim.dialled(), "seed {seed}: every call leaves one record");
+            assert!(sim.callers.is_empty() && sim.offers.is_empty() && sim.lines.is_empty(), "seed {seed}: somebody is still on the line");
+            let view = sim.view();
+            assert_eq!((view.in_flow, view.in_queue, view.talking, view.wrapping), (0, 0, 0, 0), "seed {seed}");
+            let idle = view.agents.values().filter(|agent| agent.state == crate::acd::AgentState::Ready).count();
+            assert_eq!(idle, 5, "seed {seed}: everybody is ready again");
+        }
+    }
+
+    fn agrees(sim: &mut Sim, seed: u64) -> Report {
+        let figures = sim.view().figures;
+        let report = Report::new(START, sim.now(), &figures, sim.ledger());
+        assert_eq!(report.contradictions_in_time(), Vec::<String>::new(), "seed {seed}");
+        let total = report.total();
+        assert_eq!(total.integral, total.visit_time + sim.time_of_those_in_line(), "seed {seed}: Little's law");
+        assert_eq!(report.logged_in(), report.span() * 5, "seed {seed}: agents' time by state");
+        assert!(figures.queues.values().all(|queue| queue.conservation().0 == queue.conservation().1), "seed {seed}: visits are conserved");
+        report
+    }
+}
