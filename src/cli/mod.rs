@@ -5,9 +5,11 @@ pub mod check;
 pub mod demo;
 pub mod flow;
 pub mod serve;
+pub mod simulate;
 pub mod status;
 
 use crate::config::{self, Loaded};
+use crate::model::Time;
 use clap::{Parser, Subcommand};
 use std::future::Future;
 use std::path::Path;
@@ -28,6 +30,7 @@ enum Command {
     Demo(demo::Args),
     Flow(flow::Args),
     Status(status::Args),
+    Simulate(simulate::Args),
 }
 
 pub fn main() -> ExitCode {
@@ -37,12 +40,18 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
     }
 }
 
 /// Loads a configuration, or prints all that is wrong with it.
 pub(crate) fn load(dir: &Path) -> Result<Loaded, ExitCode> {
-    match config::load(dir) {
+    load_at(dir, config::now())
+}
+
+/// As [`load`], with calendars around another time.
+pub(crate) fn load_at(dir: &Path, now: Time) -> Result<Loaded, ExitCode> {
+    match config::load_at(dir, now) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 eprintln!("warning: {warning}");

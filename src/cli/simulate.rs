@@ -54,7 +54,7 @@ fn hours(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(args: &Args) -> ExitCode {
-    let loaded = match super::load(&args.config) {
+    let loaded = match super::load_at(&args.config, MIDNIGHT) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -168,7 +168,7 @@ fn as_text(args: &Args, report: &Report, names: &Names, events: u64) -> String {
         );
     }
     let total = report.total();
-    text += &format!("\noccupancy {}; {} of the callers waited\n", share(report.occupancy()), share(report.waited()));
+    text += &format!("\noccupancy {}\n", share(report.occupancy()));
     let verdict = |met: bool| if met { "met" } else { "missed" };
     let urac = total.asa() <= 30.0 && total.abandonment() <= 0.05;
     text += &format!("URAC (ASA at most 30 s, abandonment at most 5 %): {}\n", verdict(urac));
