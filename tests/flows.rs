@@ -203,3 +203,44 @@ fn nine_is_the_nurse_while_waiting_and_does_not_cost_who_waits_for_one() {
     walk.session.handle(&walk.world, walk.now, Input::Key('9'), &mut out);
     assert_eq!(out, []);
 }
+
+/// Each verb in a flow of its own, whose tests say what it does.
+#[test]
+fn each_verb_does_as_its_flow_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["say", "gather", "branch", "queue"] {
+        let file = root.join("tests/verbs").join(name).with_extension("yaml");
+        let loaded = config::load_with(&root.join("config"), config::now(), Some(&file)).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let (count, failures) = loaded.run_tests(Some(name));
+        let lines: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        assert!(lines.is_empty() && count > 3, "{}", lines.join("\n"));
+    }
+}
+
+#[test]
+fn a_flow_can_be_drawn() {
+    let file = centre().files.iter().find(|file| &*file.name == "office_hours").unwrap();
+    let drawn = careline::ivr::graph::mermaid(file);
+    let expected = "flowchart TD
+  start([office_hours])
+  s1[\"emergency\"]
+  s2[\"hours\"]
+  s3[\"open\"]
+  s4[\"closed\"]
+  s5[\"holiday\"]
+  s6[\"nurse\"]
+  s7[\"goodbye\"]
+  start --> s1
+  s1 --> s2
+  s2 -->|\"open\"| s3
+  s2 -->|\"closed\"| s4
+  s2 -->|\"holiday\"| s5
+  s4 -->|\"9\"| s6
+  s4 -->|\"otherwise\"| s7
+  s5 -->|\"9\"| s6
+  s5 -->|\"otherwise\"| s7
+  s6 -->|\"otherwise\"| s7
+  s3 --> flow_main([main])
+";
+    assert_eq!(drawn, expected);
+}

@@ -21,7 +21,7 @@ use crate::model::schema::Reader;
 use crate::model::tree::Node;
 use crate::model::{QueueId, RequirementClass, SkillId, Spot, Time};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 /// The file of the centre, in the directory of the configuration.
@@ -119,6 +119,9 @@ fn read_centre(dir: &Path, now: Time, flow: Option<&Path>, problems: &mut Vec<Pr
         let queue = names.queues.iter().find(|(_, id)| **id == demand.queue).map_or("?", |(name, _)| name);
         flows::check_demand(demand, queue, &classes, &agent_configs, problems, &mut warnings);
     }
+    // Several flows ask for the same: one warning is enough.
+    let mut told = BTreeSet::new();
+    warnings.retain(|warning: &Problem| told.insert(warning.cause.clone()));
     warn_unused(&agents, &flows.files, &numbers, &mut warnings);
     warnings.sort();
     warnings.dedup();
@@ -158,7 +161,7 @@ fn flow_trees(root: &Node, dir: &Path, flow: Option<&Path>, names: &mut Names, p
     let trees: Vec<(Arc<str>, Node)> = paths
         .iter()
         .filter_map(|path| {
-            let shown: Arc<str> = path.display().to_string().into();
+            let shown: Arc<str> = shown(path).into();
             let tree = flows::tree(path, &shown, problems)?;
             Some((shown, tree))
         })
@@ -175,10 +178,23 @@ fn midnights(root: &Node, now: Time, problems: &mut Vec<Problem>) -> Arc<[Time]>
     calendars::midnights(text, now, at, problems)
 }
 
+/// A path as people would write it: `config/../ivr-flows` is `ivr-flows`.
+fn shown(path: &Path) -> String {
+    let mut plain = std::path::PathBuf::new();
+    for part in path.components() {
+        let down = matches!(plain.components().next_back(), Some(Component::Normal(_)));
+        match part {
+            Component::ParentDir if down => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain.display().to_string()
+}
+
 /// What callers may ask of each queue: the flows' words, and the queue's own for who comes another way.
 fn demands(own: &BTreeMap<QueueId, queues::OwnNeeds>, files: &[FlowFile]) -> Vec<Demand> {
     let own = own.iter().map(|(queue, own)| Demand { at: own.at.clone(), queue: *queue, classes: own.classes.clone() });
-    files.iter().flat_map(|file| file.demands.clone()).chain(own).collect()
+    own.chain(files.iter().flat_map(|file| file.demands.clone())).collect()
 }
 
 fn read_queues(

@@ -16,7 +16,8 @@ pub fn mermaid(file: &FlowFile) -> String {
         let _ = writeln!(text, "  start --> s{}", number[&**start]);
     }
     let mut arrows: BTreeMap<(usize, usize), (Vec<String>, bool)> = BTreeMap::new();
-    for edge in &file.edges {
+    // The flow's own key for a wait does nothing in that wait.
+    for edge in file.edges.iter().filter(|edge| edge.from != edge.to) {
         let (labels, waits) = arrows.entry((number[&*edge.from], number[&*edge.to])).or_default();
         let label = edge.label.replace('"', "'");
         if !label.is_empty() && !labels.contains(&label) {
