@@ -44,27 +44,19 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Loads a configuration, or prints all that is wrong with it.
+/// Loads a configuration, or prints all that is wrong with it. Its warnings are told by `careline check`.
 pub(crate) fn load(dir: &Path) -> Result<Loaded, ExitCode> {
     load_at(dir, config::now())
 }
 
 /// As [`load`], with calendars around another time.
 pub(crate) fn load_at(dir: &Path, now: Time) -> Result<Loaded, ExitCode> {
-    match config::load_at(dir, now) {
-        Ok(loaded) => {
-            for warning in &loaded.warnings {
-                eprintln!("warning: {warning}");
-            }
-            Ok(loaded)
+    config::load_at(dir, now).map_err(|problems| {
+        for problem in &problems {
+            eprintln!("{problem}");
         }
-        Err(problems) => {
-            for problem in &problems {
-                eprintln!("{problem}");
-            }
-            Err(ExitCode::FAILURE)
-        }
-    }
+        ExitCode::FAILURE
+    })
 }
 
 pub(crate) fn failed(error: &str) -> ExitCode {
