@@ -261,6 +261,10 @@ impl Acd {
             self.end_segment(id, leg, false, out);
             return self.finish_after_agent(id, out);
         }
+        let call = self.calls.get(id).expect("the call is alive");
+        let Some(Party::Agent { agent, .. }) = call.parties.get(&leg) else { return };
+        let seat = self.desks.seat(*agent).expect("a party's agent is known");
+        self.desks[seat].agent.reachable = false;
         self.end_segment(id, leg, false, out);
         if self.calls.contains(id) {
             self.return_to_queue(id, out);
