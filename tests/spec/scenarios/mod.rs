@@ -1,0 +1,11 @@
+//! Scenarios, by what they are about.
+
+mod agents;
+mod callers;
+mod defects;
+mod offers;
+mod order;
+mod pains;
+mod queues;
+mod reload;
+mod strategies;
