@@ -208,7 +208,7 @@ fn nine_is_the_nurse_while_waiting_and_does_not_cost_who_waits_for_one() {
 #[test]
 fn each_verb_does_as_its_flow_says() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for name in ["say", "gather", "branch", "queue"] {
+    for name in ["say", "gather", "confirm", "branch", "queue"] {
         let file = root.join("tests/verbs").join(name).with_extension("yaml");
         let loaded = config::load_with(&root.join("config"), config::now(), Some(&file)).unwrap_or_else(|problems| panic!("{problems:#?}"));
         let (count, failures) = loaded.run_tests(Some(name));
