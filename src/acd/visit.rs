@@ -247,7 +247,6 @@ impl Acd {
     /// The flow goes on; a caller without one (left by an agent, or sent here by hand) begins again at the number's flow.
     pub fn out_of_queues(&mut self, id: CallId, why: QueueExit, out: &mut Vec<Command>) {
         self.silence(id, out);
-        self.release_holds(id);
         let call = self.calls.get_mut(id).expect("the call is alive");
         let step = match (&call.flow, std::mem::take(&mut call.transferring)) {
             (Some(_), true) => Step::Input(Input::TransferFailed),
@@ -275,7 +274,6 @@ impl Acd {
             self.end_visit(id, queue, outcome, out);
         }
         self.end_visits(id, VisitOutcome::Withdrawn(Withdrawal::Elsewhere), out);
-        self.release_holds(id);
         if let Some(call) = self.calls.get_mut(id) {
             call.direct = None;
             if !std::mem::take(&mut call.hearing).is_empty() {
