@@ -83,13 +83,25 @@ impl Acd {
         }
     }
 
-    /// Whoever fits may have it now.
-    pub fn give_to_all(&mut self, id: CallId) {
+    /// Whoever fits may have it now; it leaves the queues whose last such agent went while it was kept for one.
+    pub fn give_to_all(&mut self, id: CallId, out: &mut Vec<Command>) {
         self.unindex_call(id);
         self.release_preferred(id);
-        if self.is_in_line(id) {
-            self.index_call(id);
-            self.todo.waiting.push(id);
+        if !self.is_in_line(id) {
+            return;
+        }
+        self.index_call(id);
+        self.todo.waiting.push(id);
+        self.leave_where_nobody_is(id, out);
+    }
+
+    fn leave_where_nobody_is(&mut self, id: CallId, out: &mut Vec<Command>) {
+        let visits: Vec<_> = self.calls.get(id).map_or(Vec::new(), |call| call.visits.iter().map(|v| (v.queue, v.needs)).collect());
+        for (queue, needs) in visits {
+            let group = self.group(queue, needs);
+            if self.routing.groups[group as usize].logged_in == 0 {
+                self.leave_for_want_of_agents(id, queue, out);
+            }
         }
     }
 
@@ -155,15 +167,11 @@ impl Acd {
             while self.overdue(id, queue) {
                 self.visit_due(id, queue, out);
             }
-            let Some((needs, due)) = self.visit(id, queue).map(|visit| (visit.needs, visit.due)) else { continue };
-            if due.is_none() {
+            if self.visit(id, queue).is_some_and(|visit| visit.due.is_none()) {
                 self.schedule_visit(id, queue);
             }
-            let group = self.group(queue, needs);
-            if self.routing.groups[group as usize].logged_in == 0 {
-                self.leave_for_want_of_agents(id, queue, out);
-            }
         }
+        self.leave_where_nobody_is(id, out);
         if self.is_in_line(id) {
             self.unindex_call(id);
             self.index_call(id);
