@@ -9,7 +9,7 @@ use crate::acd::fact::OfferOutcome;
 use crate::acd::figures::{Histogram, QueueFigures};
 use crate::acd::window::WindowSums;
 use crate::acd::{Config, Figures, View};
-use crate::ivr::StepOutcome;
+use crate::ivr::{FlowName, StepName, StepOutcome};
 use crate::model::{Language, QueueId};
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Metrics {
         }
         self.queues(config, view);
         self.offers(config, figures);
-        self.flow_steps(figures);
+        self.flow_steps(config, figures);
         for (event, count) in &figures.obsolete {
             self.counter(series::LATE_EVENTS, &[("event", event)], *count);
         }
@@ -126,9 +126,13 @@ impl Metrics {
         }
     }
 
-    fn flow_steps(&self, figures: &Figures) {
-        for ((flow, step, outcome), count) in &figures.flow_steps {
-            self.counter(series::FLOW_STEPS, &[("flow", flow), ("step", step), ("outcome", StepOutcome::label(*outcome))], *count);
+    fn flow_steps(&self, config: &Config, figures: &Figures) {
+        let configured = config.flows.iter().flat_map(|(flow, own)| own.steps.keys().map(move |step| (flow.clone(), step.clone())));
+        let mut steps: BTreeMap<(FlowName, StepName, StepOutcome), u64> =
+            configured.flat_map(|(flow, step)| StepOutcome::ALL.map(|outcome| ((flow.clone(), step.clone(), outcome), 0))).collect();
+        steps.extend(figures.flow_steps.iter().map(|(key, count)| (key.clone(), *count)));
+        for ((flow, step, outcome), count) in steps {
+            self.counter(series::FLOW_STEPS, &[("flow", &flow), ("step", &step), ("outcome", outcome.label())], count);
         }
     }
 }

@@ -6,9 +6,11 @@ use crate::acd::call::{Disposition, Place, Segment, Stage, VisitOutcome};
 use crate::acd::config::{NumberConfig, QueueConfig, Strategy};
 use crate::acd::view::QueueView;
 use crate::acd::{Fact, Figures};
+use crate::ivr::Flow;
 use crate::model::{AgentId, CallId, Class, Language, QueueId, RequirementClass, SkillId};
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 const DID: &str = "+13125550100";
 const NURSE: QueueId = QueueId(1);
@@ -46,6 +48,7 @@ fn config() -> Config {
     Config {
         queues: [(NURSE, queue)].into(),
         languages: [(language("en"), SkillId(1)), (language("es"), SkillId(2))].into(),
+        flows: [("main".into(), Arc::new(Flow::straight_to("main", NURSE, Class::Normal, [].into())))].into(),
         numbers: [(DID.into(), NumberConfig { flow: "main".into(), language: language("en") })].into(),
         ..Config::default()
     }
@@ -144,6 +147,7 @@ fn what_is_configured_stands_at_zero_from_the_start() {
         r#"careline_agent_state_seconds_total{state="not_ready",reason="meal"} 0"#,
         r#"careline_speed_of_answer_seconds{queue="nurse \"line\"",window="5m"} NaN"#,
         r#"careline_service_level_ratio{queue="nurse \"line\"",window="day",definition="of_offered"} NaN"#,
+        r#"careline_flow_steps_total{flow="main",step="wait",outcome="no_input"} 0"#,
         "careline_dispatch_seconds_count 0",
         r#"careline_records_total{outcome="lost"} 0"#,
     ] {
