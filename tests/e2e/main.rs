@@ -1,11 +1,15 @@
 //! End to end: callers by SIPp, agents by baresip, and what each of them heard.
 
 mod caller;
+mod centre;
 mod ear;
 mod network;
 mod phone;
 mod process;
+mod reached;
+mod refused;
 mod sound;
+mod volume;
 
 use caller::Caller;
 use network::Network;

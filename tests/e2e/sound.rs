@@ -6,6 +6,8 @@ use std::path::Path;
 pub const RATE: usize = 8_000;
 /// Speech and music are compared at a quarter of the rate: enough to tell any two prompts apart, and sixteen times faster.
 const COARSE: usize = 4;
+/// Places of which the exact correlation is taken.
+const SECOND_LOOKS: usize = 50;
 /// From this correlation on a recording is what was looked for; different speech stays below 0.35.
 pub const SAME: f64 = 0.7;
 
@@ -66,8 +68,7 @@ pub fn tone_ms(samples: &[i16], hertz: f64) -> usize {
 
 /// How well the loudest half second of `what` is found anywhere in `heard`: its best normalised correlation, and where it is best.
 pub fn find(what: &[i16], heard: &[i16]) -> (f64, usize) {
-    let part = loudest(what, RATE / 2);
-    let needle = averaged(part, COARSE, 0);
+    let needle = averaged(loudest(what, RATE / 2), COARSE, 0);
     // The recording may be off the needle's grid by less than one coarse sample.
     let phases = (0..COARSE).map(|phase| {
         let (score, at) = correlate(&needle, &averaged(heard, COARSE, phase));
@@ -90,25 +91,42 @@ fn averaged(samples: &[i16], by: usize, from: usize) -> Vec<i16> {
     samples.get(from..).unwrap_or_default().chunks_exact(by).map(mean).collect()
 }
 
+/// The best normalised correlation: one bit a sample finds the places that are worth a second look.
 fn correlate(needle: &[i16], heard: &[i16]) -> (f64, usize) {
-    let square = |sample: i16| i64::from(sample) * i64::from(sample);
-    let needle_power: i64 = needle.iter().map(|sample| square(*sample)).sum();
-    if heard.len() < needle.len() || needle_power == 0 {
+    if needle.is_empty() || heard.len() < needle.len() {
         return (0.0, 0);
     }
-    let mut power: i64 = heard[..needle.len()].iter().map(|sample| square(*sample)).sum();
-    let mut best = (0.0, 0);
-    for at in 0..=heard.len() - needle.len() {
-        if at > 0 {
-            power += square(heard[at + needle.len() - 1]) - square(heard[at - 1]);
-        }
-        let product: i64 = needle.iter().zip(&heard[at..]).map(|(one, other)| i64::from(i32::from(*one) * i32::from(*other))).sum();
-        let score = product as f64 / ((needle_power as f64) * (power.max(1) as f64)).sqrt();
-        if score > best.0 {
-            best = (score, at);
-        }
+    let (needle_signs, heard_signs) = (signs(needle), signs(heard));
+    let mut places: Vec<(u32, usize)> =
+        (0..=heard.len() - needle.len()).map(|at| (differing(&needle_signs, &heard_signs, at), at)).collect();
+    places.sort_unstable();
+    let scores = places.iter().take(SECOND_LOOKS).map(|(_, at)| (normalised(needle, &heard[*at..*at + needle.len()]), *at));
+    scores.max_by(|one, other| one.0.total_cmp(&other.0)).expect("there is a place")
+}
+
+/// The samples' signs, 64 a word, and one word more; what does not fill a word is left out.
+fn signs(samples: &[i16]) -> Vec<u64> {
+    let word = |chunk: &[i16]| chunk.iter().enumerate().fold(0, |word, (bit, sample)| word | u64::from(*sample < 0) << bit);
+    samples.chunks_exact(64).map(word).chain([0]).collect()
+}
+
+/// How many signs differ from `at` on.
+fn differing(needle: &[u64], heard: &[u64], at: usize) -> u32 {
+    let (first, shift) = (at / 64, at % 64);
+    let mut differing = 0;
+    for (index, word) in needle[..needle.len() - 1].iter().enumerate() {
+        let low = heard.get(first + index).copied().unwrap_or_default() >> shift;
+        let high = heard.get(first + index + 1).copied().unwrap_or_default().checked_shl(64 - shift as u32).unwrap_or_default();
+        differing += (word ^ (low | high)).count_ones();
     }
-    best
+    differing
+}
+
+fn normalised(one: &[i16], other: &[i16]) -> f64 {
+    let product =
+        |one: &[i16], other: &[i16]| -> f64 { one.iter().zip(other).map(|(one, other)| f64::from(*one) * f64::from(*other)).sum() };
+    let powers = product(one, one) * product(other, other);
+    if powers == 0.0 { 0.0 } else { product(one, other) / powers.sqrt() }
 }
 
 #[test]
