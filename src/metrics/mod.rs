@@ -16,26 +16,8 @@ use text::{Label, Timings};
 
 const METADATA: Metadata = Metadata::new("careline", Level::INFO, None);
 
-/// The methods that are labels; any other is `other`.
-const METHODS: [&str; 14] = [
-    "ACK",
-    "BYE",
-    "CANCEL",
-    "INFO",
-    "INVITE",
-    "MESSAGE",
-    "NOTIFY",
-    "OPTIONS",
-    "PRACK",
-    "PUBLISH",
-    "REFER",
-    "REGISTER",
-    "SUBSCRIBE",
-    "UPDATE",
-];
-
 /// What the edges hold now, as the node sees them at a scrape.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edges {
     pub core_inbox: u64,
     pub sip_transactions: u64,
@@ -45,6 +27,8 @@ pub struct Edges {
     pub records_doubled: u64,
     pub records_spooled: u64,
     pub records_lost: u64,
+    /// Requests that got a final answer: by method, class of the answer (2 to 6) and transport.
+    pub sip_requests: Vec<(&'static str, u16, &'static str, u64)>,
 }
 
 pub struct Metrics {
@@ -95,20 +79,6 @@ impl Metrics {
         self.add(series::VIOLATIONS, &[("rule", rule)], 1);
     }
 
-    /// A request was received and got its final answer; an ACK gets none: `code` 0.
-    pub fn sip_request(&self, method: &str, code: u16, transport: &'static str) {
-        let method = METHODS.iter().find(|known| **known == method).unwrap_or(&"other");
-        let class = match code / 100 {
-            2 => "2xx",
-            3 => "3xx",
-            4 => "4xx",
-            5 => "5xx",
-            6 => "6xx",
-            _ => "none",
-        };
-        self.add(series::SIP_REQUESTS, &[("method", method), ("code_class", class), ("transport", transport)], 1);
-    }
-
     /// A media session has ended, with what it received, sent and missed.
     pub fn media_closed(&self, received: u64, sent: u64, lost: u64) {
         self.add(series::RTP_PACKETS, &[("direction", "in")], received);
@@ -133,6 +103,10 @@ impl Metrics {
         self.gauge(series::REGISTRATIONS, &[], edges.registrations as f64);
         self.gauge(series::MEDIA_SESSIONS, &[], edges.media_sessions as f64);
         self.gauge(series::SPOOL_RECORDS, &[], edges.records_spooled as f64);
+        for (method, class, transport, requests) in &edges.sip_requests {
+            let class = format!("{class}xx");
+            self.counter(series::SIP_REQUESTS, &[("method", method), ("code_class", &class), ("transport", transport)], *requests);
+        }
         let outcomes = [("written", edges.records_written), ("doubled", edges.records_doubled), ("lost", edges.records_lost)];
         for (outcome, records) in outcomes {
             self.counter(series::RECORDS, &[("outcome", outcome)], records);

@@ -84,7 +84,7 @@ pub const VIOLATIONS: Series =
     ("careline_invariant_violations_total", "Times that the core's state was found to break one of its own rules; every one is a bug.");
 pub const SIP_REQUESTS: Series = (
     "careline_sip_requests_total",
-    "SIP requests received, by method (other: not one that we know), class of the final answer and transport.",
+    "SIP requests that got a final answer, by method (other: not one that we know), class of the answer and transport; an ACK gets none.",
 );
 pub const SIP_TRANSACTIONS: Series = ("careline_sip_transactions", "SIP transactions alive.");
 pub const REGISTRATIONS: Series = ("careline_registrations", "Contacts registered.");

@@ -126,6 +126,11 @@ impl Switchboard {
             records_doubled: records.doubled,
             records_spooled: records.spooled,
             records_lost: records.lost,
+            sip_requests: self
+                .endpoint
+                .requests()
+                .map(|(method, class, transport, count)| (method, class, transport.label(), count))
+                .collect(),
         }
     }
 

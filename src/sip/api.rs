@@ -18,6 +18,16 @@ pub enum Transport {
     Tcp,
 }
 
+impl Transport {
+    /// The label `transport`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+        }
+    }
+}
+
 /// Where a message came from, or goes to: our socket, theirs, and what carries it. A TCP flow is one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Flow {

@@ -92,6 +92,9 @@ pub struct Authenticator {
     used: BTreeMap<(u64, u64), u32>,
 }
 
+/// Clients that answer no challenge at all if one of them is not MD5.
+const MD5_ONLY: [&[u8]; 2] = [b"baresip v0.", b"baresip v1."];
+
 impl Authenticator {
     pub fn set_lifetime(&mut self, lifetime: Duration) {
         self.lifetime = lifetime;
@@ -105,15 +108,17 @@ impl Authenticator {
         Authenticator { secret, lifetime, used: BTreeMap::new() }
     }
 
-    /// The two WWW-Authenticate lines.
-    pub fn challenge(&self, now: Time, realm: &str, stale: bool, random: &mut Random) -> String {
+    /// The WWW-Authenticate lines for a client that calls itself so: SHA-256 first and MD5, or MD5 alone for one that would give up at the
+    /// other instead of passing it over (RFC 8760 §2.4). Nothing is lost: whoever pretends to be such a client may choose MD5 anyway.
+    pub fn challenge(&self, now: Time, realm: &str, stale: bool, user_agent: &[u8], random: &mut Random) -> String {
         let nonce = self.nonce(now.0, random.draw());
         let stale = if stale { ", stale=true" } else { "" };
         let line = |algorithm: Algorithm| {
             let name = algorithm.name();
             format!("WWW-Authenticate: Digest realm=\"{realm}\", nonce=\"{nonce}\", qop=\"auth\", algorithm={name}{stale}\r\n")
         };
-        line(Algorithm::Sha256) + &line(Algorithm::Md5)
+        let md5_only = MD5_ONLY.iter().any(|client| user_agent.starts_with(client));
+        if md5_only { line(Algorithm::Md5) } else { line(Algorithm::Sha256) + &line(Algorithm::Md5) }
     }
 
     fn nonce(&self, time: u64, salt: u64) -> String {
@@ -277,7 +282,7 @@ mod tests {
         }
 
         fn nonce(&mut self, now: u64) -> String {
-            let lines = self.auth.challenge(Time(now), "care", false, &mut self.random);
+            let lines = self.auth.challenge(Time(now), "care", false, b"", &mut self.random);
             assert!(lines.find("SHA-256").unwrap() < lines.find("MD5").unwrap());
             lines.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap().to_string()
         }
@@ -308,6 +313,16 @@ mod tests {
         let fresh = bench.nonce(302_000_000);
         assert_eq!(bench.judge(302_000_000, &fresh, 1, Algorithm::Sha256, "demo-1001"), Verdict::Good);
         assert_eq!(bench.auth.used.len(), 1, "old nonces are forgotten");
+    }
+
+    #[test]
+    fn a_client_that_would_give_up_at_sha_256_is_asked_for_md5_alone() {
+        let mut bench = Bench::new();
+        for (client, algorithms) in [("baresip v1.0.0 (x86_64/linux)", 1), ("baresip v2.0.0", 2), ("Linphone", 2)] {
+            let lines = bench.auth.challenge(Time(1), "care", false, client.as_bytes(), &mut bench.random);
+            assert_eq!(lines.matches("algorithm=").count(), algorithms, "{client}");
+            assert!(lines.contains("algorithm=MD5"), "{client}");
+        }
     }
 
     #[test]

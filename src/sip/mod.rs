@@ -9,6 +9,7 @@ mod key;
 pub mod message;
 pub mod random;
 mod registrar;
+mod tally;
 mod timer;
 mod transaction;
 pub mod transport;

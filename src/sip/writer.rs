@@ -49,6 +49,12 @@ impl Head {
         Head { lines: lines.into(), tag_at, routes: routes.into() }
     }
 
+    /// The method of the request that is answered, as its CSeq says it.
+    pub fn method(&self) -> &str {
+        let lines = std::str::from_utf8(&self.lines).unwrap_or_default();
+        lines.trim_end().rsplit("\r\n").find_map(|line| line.strip_prefix("CSeq: ")?.split_whitespace().nth(1)).unwrap_or_default()
+    }
+
     /// A whole response. `extra` is header lines; a body is SDP. `scratch` is room to write in.
     pub fn response(&self, scratch: &mut Vec<u8>, code: u16, tag: u64, extra: &[u8], body: &[u8]) -> Arc<[u8]> {
         scratch.clear();

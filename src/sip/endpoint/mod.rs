@@ -7,7 +7,7 @@ mod responses;
 mod sources;
 mod within;
 
-use super::api::{Counts, DialogId, Flow, Output, Report, Settings};
+use super::api::{Counts, DialogId, Flow, Output, Report, Settings, Transport};
 use super::auth::Authenticator;
 use super::dialog::{Dialog, Stage};
 use super::key::ServerKey;
@@ -92,6 +92,11 @@ impl Endpoint {
 
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Requests received so far, by method, class of the final answer and transport.
+    pub fn requests(&self) -> impl Iterator<Item = (&'static str, u16, Transport, u64)> + '_ {
+        self.servers.tally.counts()
     }
 
     pub fn transactions(&self) -> usize {
@@ -215,6 +220,7 @@ impl Endpoint {
         let to = core.as_ref().map_or(flow, |core| reply_flow(flow, &core.via));
         let head = Head::of(message, core.as_ref(), flow.remote);
         let why = if why.is_empty() { String::new() } else { format!("Warning: 399 careline \"{why}\"\r\n") };
+        self.servers.tally.answered(head.method(), code, flow.transport);
         let bytes = head.response(&mut self.scratch, code, self.random.draw(), why.as_bytes(), b"");
         out.push(Output::Send { flow: to, bytes });
     }
@@ -224,6 +230,7 @@ impl Endpoint {
         if request.method == "ACK" {
             return;
         }
+        self.servers.tally.answered(request.method, code, request.flow.transport);
         let bytes = request.head().response(&mut self.scratch, code, request.key.tag(), extra.as_bytes(), b"");
         out.push(Output::Send { flow: request.reply_flow(), bytes });
     }

@@ -182,7 +182,8 @@ impl Endpoint {
             return None;
         }
         self.counts.challenged += 1;
-        let challenge = self.auth.challenge(now, &self.settings.realm, verdict == Verdict::Stale, &mut self.random);
+        let user_agent = request.message.first(Header::UserAgent).unwrap_or_default();
+        let challenge = self.auth.challenge(now, &self.settings.realm, verdict == Verdict::Stale, user_agent, &mut self.random);
         self.refuse(request, 401, &challenge, out);
         None
     }

@@ -3,6 +3,7 @@
 use crate::model::Time;
 use crate::sip::api::{DialogId, Flow, Output, Transport};
 use crate::sip::key::ServerKey;
+use crate::sip::tally::Tally;
 use crate::sip::timer::{T1, T1_X64, T2, T4, Timer, Timers};
 use crate::sip::writer::Head;
 use std::collections::HashMap;
@@ -40,6 +41,7 @@ struct Server {
 pub struct Servers {
     table: HashMap<ServerKey, Server>,
     scratch: Vec<u8>,
+    pub tally: Tally,
 }
 
 impl Servers {
@@ -96,6 +98,7 @@ impl Servers {
         if code < 200 {
             return Some((flow, bytes));
         }
+        self.tally.answered(server.head.method(), code, flow.transport);
         let reliable = flow.transport == Transport::Tcp;
         server.state = if server.invite && code < 300 { State::Accepted } else { State::Completed };
         let repeats = server.invite && code >= 300 && !reliable;
