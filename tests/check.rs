@@ -66,6 +66,31 @@ fn the_centre_that_the_cases_break_is_good() {
     assert_eq!(said("good", &Case { changes: Vec::new(), expected: Vec::new() }), [""; 0]);
 }
 
+/// Calls alive know their queue and its skills by number: a new queue before it must not push it on.
+#[test]
+fn a_reload_keeps_the_numbers_of_what_stays() {
+    let root = root();
+    let now = careline::config::now();
+    let before = careline::config::load_at(&root.join("config"), now).unwrap().centre;
+    let text = fs::read_to_string(root.join("config/careline.toml")).unwrap();
+    let text = text
+        .replace("[skills.english]", "[skills.refills]\n[skills.english]")
+        .replace("[queues.scheduling]", "[queues.refills]\n\n[queues.scheduling]");
+    let text =
+        text.replace("queues = { nurse = 1 }", "queues = { nurse = 1, refills = 2 }").replace("\"../", &format!("\"{}/", root.display()));
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reload");
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("careline.toml"), text).unwrap();
+    let after = careline::config::reload(&dir, now, &before).unwrap().centre;
+    for (id, queue) in &before.queues {
+        assert_eq!(after.queues[id].name, queue.name);
+    }
+    for (id, skill) in &before.skills {
+        assert_eq!(after.skills[id].name, skill.name);
+    }
+    assert_eq!((after.queues.len(), after.skills.len()), (before.queues.len() + 1, before.skills.len() + 1));
+}
+
 #[test]
 fn each_broken_centre_is_told_what_is_wrong_and_where() {
     let mut paths: Vec<PathBuf> = fs::read_dir(root().join("tests/broken")).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -62,8 +62,8 @@ pub struct Number {
     pub language_at: Option<Spot>,
 }
 
-/// Every entry of a block, numbered from 1 in the order of the file.
-pub fn named<'a>(root: &'a Node, block: &str, problems: &mut Vec<Problem>) -> Vec<(&'a Entry, u64)> {
+/// Every entry of a block, in the order of the file.
+pub fn named<'a>(root: &'a Node, block: &str, problems: &mut Vec<Problem>) -> &'a [Entry] {
     let entries = root.get(block).and_then(|node| node.expect_map(problems)).unwrap_or(&[]);
     for entry in entries {
         let label = entry.key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-' || c == '+');
@@ -71,20 +71,40 @@ pub fn named<'a>(root: &'a Node, block: &str, problems: &mut Vec<Problem>) -> Ve
             problems.push(entry.key_at.problem(format!("`{}` is not a name: a–z, 0–9, _ and -", entry.key)));
         }
     }
-    entries.iter().zip(1..).collect()
+    entries
 }
 
-pub fn skills(root: &Node, problems: &mut Vec<Problem>) -> (BTreeMap<Arc<str>, SkillId>, BTreeMap<SkillId, SkillConfig>) {
-    let (mut names, mut skills) = (BTreeMap::new(), BTreeMap::new());
-    for (entry, id) in named(root, "skills", problems) {
-        names.insert(entry.key.as_str().into(), SkillId(id));
+/// Numbers from 1 in the order of the file; but a name that is known keeps its number, and a new one takes none that was another's.
+pub fn numbered(entries: &[Entry], known: &BTreeMap<Arc<str>, u64>) -> BTreeMap<Arc<str>, u64> {
+    let mut next = known.values().max().map_or(1, |last| last + 1);
+    let mut numbers = BTreeMap::new();
+    for entry in entries {
+        let number = known.get(entry.key.as_str()).copied().unwrap_or_else(|| {
+            next += 1;
+            next - 1
+        });
+        numbers.insert(entry.key.as_str().into(), number);
+    }
+    numbers
+}
+
+/// Skills by name, and what is said of each; `known` are those of a configuration in force.
+pub fn skills(
+    root: &Node,
+    known: &BTreeMap<Arc<str>, u64>,
+    problems: &mut Vec<Problem>,
+) -> (BTreeMap<Arc<str>, SkillId>, BTreeMap<SkillId, SkillConfig>) {
+    let entries = named(root, "skills", problems);
+    let names: BTreeMap<Arc<str>, SkillId> = numbered(entries, known).into_iter().map(|(name, id)| (name, SkillId(id))).collect();
+    let mut skills = BTreeMap::new();
+    for entry in entries {
         if ["language", "and", "or", "not"].contains(&&*entry.key) {
             problems.push(entry.key_at.problem(format!("`{}` means something else in a requirement: name the skill otherwise", entry.key)));
         }
         let Some(reader) = Reader::open(&entry.node, &format!("[skills.{}]", entry.key), SKILL_FIELDS, problems) else { continue };
         let (scarce, licence) = (reader.flag("scarce", problems), reader.flag("licence", problems));
         if let Some((scarce, licence)) = scarce.zip(licence) {
-            skills.insert(SkillId(id), SkillConfig { name: entry.key.as_str().into(), scarce, licence });
+            skills.insert(names[entry.key.as_str()], SkillConfig { name: entry.key.as_str().into(), scarce, licence });
         }
     }
     (names, skills)
@@ -134,7 +154,7 @@ pub struct AgentNames<'a> {
 
 pub fn agents(root: &Node, names: &AgentNames, problems: &mut Vec<Problem>) -> BTreeMap<AgentId, Agent> {
     let mut agents = BTreeMap::new();
-    for (entry, _) in named(root, "agents", problems) {
+    for entry in named(root, "agents", problems) {
         let Ok(id) = entry.key.parse::<u64>() else {
             problems.push(entry.key_at.choose(format!("an agent is a number, not `{}`", entry.key), ["1001"]));
             continue;
@@ -184,7 +204,7 @@ fn language(node: &Node, languages: &BTreeMap<Language, SkillId>, problems: &mut
 /// The numbers; whether their flows exist, and speak their languages, is checked with the flows.
 pub fn numbers(root: &Node, languages: &BTreeMap<Language, SkillId>, problems: &mut Vec<Problem>) -> BTreeMap<Arc<str>, Number> {
     let mut numbers = BTreeMap::new();
-    for (entry, _) in named(root, "numbers", problems) {
+    for entry in named(root, "numbers", problems) {
         let Some(reader) = Reader::open(&entry.node, &format!("[numbers.\"{}\"]", entry.key), NUMBER_FIELDS, problems) else { continue };
         if !entry.key.bytes().skip(usize::from(entry.key.starts_with('+'))).all(|byte| byte.is_ascii_digit()) {
             problems.push(entry.key_at.choose(format!("`{}` is not a number that can be dialled", entry.key), ["+13125550100"]));

@@ -56,8 +56,36 @@ pub fn load_at(dir: &Path, now: Time) -> Result<Loaded, Vec<Problem>> {
 
 /// As [`load_at`], with one more flow file, or with another in place of the directory's of the same name.
 pub fn load_with(dir: &Path, now: Time, flow: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
+    load_from(dir, now, &Origin { flow, in_force: None })
+}
+
+/// As [`load_at`], to take the place of the configuration in force: queues and skills that stay keep their numbers, by which calls
+/// alive know them.
+pub fn reload(dir: &Path, now: Time, in_force: &acd::Config) -> Result<Loaded, Vec<Problem>> {
+    load_from(dir, now, &Origin { flow: None, in_force: Some(in_force) })
+}
+
+/// What is read beside the directory.
+struct Origin<'a> {
+    flow: Option<&'a Path>,
+    in_force: Option<&'a acd::Config>,
+}
+
+impl Origin<'_> {
+    fn queues(&self) -> BTreeMap<Arc<str>, u64> {
+        let queues = self.in_force.into_iter().flat_map(|config| &config.queues);
+        queues.map(|(id, queue)| (queue.name.clone(), id.0)).collect()
+    }
+
+    fn skills(&self) -> BTreeMap<Arc<str>, u64> {
+        let skills = self.in_force.into_iter().flat_map(|config| &config.skills);
+        skills.map(|(id, skill)| (skill.name.clone(), id.0)).collect()
+    }
+}
+
+fn load_from(dir: &Path, now: Time, origin: &Origin) -> Result<Loaded, Vec<Problem>> {
     let mut problems = Vec::new();
-    let loaded = read_centre(dir, now, flow, &mut problems);
+    let loaded = read_centre(dir, now, origin, &mut problems);
     problems.sort();
     problems.dedup();
     match loaded {
@@ -81,7 +109,7 @@ impl Loaded {
     }
 }
 
-fn read_centre(dir: &Path, now: Time, flow: Option<&Path>, problems: &mut Vec<Problem>) -> Option<Loaded> {
+fn read_centre(dir: &Path, now: Time, origin: &Origin, problems: &mut Vec<Problem>) -> Option<Loaded> {
     let path = dir.join(FILE);
     let shown: Arc<str> = path.display().to_string().into();
     let text =
@@ -90,11 +118,11 @@ fn read_centre(dir: &Path, now: Time, flow: Option<&Path>, problems: &mut Vec<Pr
     Reader::open(&root, "the configuration", centre::ROOT_FIELDS, problems)?;
     let mut server = server::read(&root, dir, problems);
     let plans = calendars::read(&root, problems);
-    let (skill_names, skills) = centre::skills(&root, problems);
+    let (skill_names, skills) = centre::skills(&root, &origin.skills(), problems);
     let mut names = Names { languages: centre::languages(&root, &skill_names, problems), skills: skill_names, ..Names::default() };
     names.calendars = root.get("calendars").and_then(Node::map).unwrap_or(&[]).iter().map(|entry| entry.key.as_str().into()).collect();
-    names.queues =
-        centre::named(&root, "queues", &mut Vec::new()).into_iter().map(|(entry, id)| (entry.key.as_str().into(), QueueId(id))).collect();
+    let queue_ids = centre::numbered(centre::named(&root, "queues", &mut Vec::new()), &origin.queues());
+    names.queues = queue_ids.into_iter().map(|(name, id)| (name, QueueId(id))).collect();
     let agent_names = centre::AgentNames { skills: &names.skills, queues: &names.queues, languages: &names.languages };
     let agents = centre::agents(&root, &agent_names, problems);
     let agent_ids = root.get("agents").and_then(Node::map).unwrap_or(&[]).iter().filter_map(|entry| entry.key.parse().ok());
@@ -106,7 +134,7 @@ fn read_centre(dir: &Path, now: Time, flow: Option<&Path>, problems: &mut Vec<Pr
     let own = queues::needs(&root, &names, &mut classes, problems);
     names.queue_needs = own.iter().map(|(id, own)| (*id, own.classes.clone())).collect();
 
-    let trees = flow_trees(&root, dir, flow, &mut names, problems);
+    let trees = flow_trees(&root, dir, origin.flow, &mut names, problems);
     let flows = flows::read_all(&trees, &names, &mut classes, now, problems);
     flows::check_numbers(&mut numbers, &flows.files, &names.flows, problems);
     let demands = demands(&own, &flows.files);
@@ -206,8 +234,8 @@ fn read_queues(
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<QueueId, QueueConfig> {
     let mut queues = BTreeMap::new();
-    for (entry, id) in centre::named(root, "queues", &mut Vec::new()) {
-        let id = QueueId(id);
+    for entry in centre::named(root, "queues", &mut Vec::new()) {
+        let id = names.queues[entry.key.as_str()];
         let needs = names.queue_needs.get(&id).cloned().unwrap_or_default();
         let Some(mut queue) = queues::read(&entry.key, &entry.node, needs, names, problems) else { continue };
         if let Some(node) = entry.node.get("escalation") {

@@ -57,7 +57,8 @@ pub struct OwnNeeds {
 /// Numbers what each queue asks for by itself.
 pub fn needs(root: &Node, names: &Names, classes: &mut Classes, problems: &mut Vec<Problem>) -> BTreeMap<QueueId, OwnNeeds> {
     let mut all = BTreeMap::new();
-    for (entry, id) in named(root, "queues", problems) {
+    for entry in named(root, "queues", problems) {
+        let id = names.queues[entry.key.as_str()];
         let read = |name: &str, problems: &mut Vec<Problem>| {
             let node = entry.node.get(name)?;
             let text = node.expect_text(problems)?;
@@ -71,7 +72,7 @@ pub fn needs(root: &Node, names: &Names, classes: &mut Classes, problems: &mut V
         let Some(own) = own else { continue };
         let at = entry.node.get("needs").map_or(&entry.key_at, |node| &node.at).clone();
         match classes.number_each(&own, prefers.as_ref(), &names.languages) {
-            Ok(classes) => drop(all.insert(QueueId(id), OwnNeeds { at, classes })),
+            Ok(classes) => drop(all.insert(id, OwnNeeds { at, classes })),
             Err(too_many) => problems.push(at.problem(too_many.to_string())),
         }
     }
