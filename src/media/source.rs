@@ -64,14 +64,15 @@ impl Source {
 }
 
 /// Whether a party that declared one address can be heard from another: the port may differ (an asymmetric phone), the address only
-/// behind a translator, so where a private one was declared.
+/// behind a translator, so where a private one was declared, or within this machine: a socket that is bound to every address speaks from
+/// 127.0.0.1, whichever loopback address was declared.
 fn plausible(declared: IpAddr, from: IpAddr) -> bool {
     let unique_local = |ip: Ipv6Addr| ip.segments()[0] & 0xFE00 == 0xFC00 || ip.segments()[0] & 0xFFC0 == 0xFE80;
     let translated = match declared {
         IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || (ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64),
         IpAddr::V6(ip) => unique_local(ip),
     };
-    declared == from || translated
+    declared == from || translated || (declared.is_loopback() && from.is_loopback())
 }
 
 #[cfg(test)]
@@ -95,6 +96,15 @@ mod tests {
             assert!(!source.accept(2, at("203.0.113.5:4000"), &packet(sequence)));
         }
         assert_eq!((source.destination(), source.moved()), (at("10.0.0.1:4000"), false));
+    }
+
+    #[test]
+    fn a_loopback_address_may_be_found_at_another() {
+        let (declared, found) = (at("127.0.0.5:4000"), at("127.0.0.1:4000"));
+        let mut source = Source::new(0, declared);
+        assert!(!source.accept(1, found, &packet(1)));
+        assert!(!source.accept(1, at("203.0.113.5:4000"), &packet(2)));
+        assert!(!source.accept(1, found, &packet(2)) && source.accept(1, found, &packet(3)));
     }
 
     #[test]
