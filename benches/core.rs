@@ -200,6 +200,7 @@ fn people(config: &Config, rate: f64, patience: f64) -> People {
         to: number(queue, language).into(),
         language,
         rate: Rate::Steady(rate * share / QUEUES as f64),
+        connects: Law::ZERO,
         keys: BTreeMap::new(),
         key_delay: Law::Never,
         patience: Patience::of(Law::Exponential { mean: patience }),

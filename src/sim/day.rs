@@ -81,6 +81,7 @@ impl Day {
             to: self.number.clone(),
             language,
             rate: Rate::Day(Box::new(rate)),
+            connects: Law::Uniform { from: Duration::from_millis(50), to: Duration::from_millis(300) },
             keys: BTreeMap::from([(ASKS_LANGUAGE.into(), speaks), (ASKS_REASON.into(), wants)]),
             key_delay: Law::Uniform { from: Duration::from_secs(1), to: Duration::from_secs(6) },
             patience: Patience {

@@ -26,6 +26,8 @@ pub struct Callers {
     /// What they speak, whatever the centre believes.
     pub language: Language,
     pub rate: Rate,
+    /// From the centre's answer until their line is up.
+    pub connects: Law,
     /// At this prompt they press this key, after a while.
     pub keys: BTreeMap<Arc<str>, char>,
     pub key_delay: Law,

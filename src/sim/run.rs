@@ -394,6 +394,7 @@ mod tests {
             to: centre::straight_to(&mut config, &format!("{language}{queue}"), language, queue, class),
             language,
             rate: Rate::Steady(rate),
+            connects: seconds(0, 2),
             keys: BTreeMap::new(),
             key_delay: Law::Never,
             patience: Patience { law: Law::Weibull { mean: 90.0, shape: 0.8 }, hasty: (0.05, seconds(0, 5)), at_announcement: 0.05 },

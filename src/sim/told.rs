@@ -11,7 +11,7 @@ impl Sim {
     pub(super) fn obey(&mut self, command: Command) {
         match command {
             Command::Note { at, fact, .. } => self.note(at, &fact),
-            Command::Answer { leg } => self.at(Duration::ZERO, Happening::Established(leg)),
+            Command::Answer { leg } => self.connect(leg),
             Command::Play { leg, play, prompts } => {
                 let span = self.people.prompts.of(&prompts);
                 self.at(span, Happening::PlayDone(leg, play));
@@ -49,6 +49,14 @@ impl Sim {
             }
             Command::CloseRecord(_) => self.ledger.records += 1,
             Command::Hear { bridged: None, .. } | Command::Record { .. } => {}
+        }
+    }
+
+    fn connect(&mut self, leg: LegId) {
+        let Some(caller) = self.callers.get(&leg.0) else { return };
+        let span = self.people.callers[caller.kind].connects.draw(&mut self.callers_chance[caller.kind]);
+        if let Some(span) = span {
+            self.at(span, Happening::Established(leg));
         }
     }
 

@@ -147,6 +147,7 @@ impl Row {
             to,
             language,
             rate: Rate::Steady(rate),
+            connects: Law::ZERO,
             keys: BTreeMap::new(),
             key_delay: Law::Never,
             patience: Patience::of(self.patience.map_or(Law::Never, |mean| Law::Exponential { mean })),
