@@ -22,11 +22,11 @@ pub const ROOT_FIELDS: &[Field] = &[
     Field::required("numbers", Kind::Map, "every number that callers dial"),
 ];
 
-const SKILL_FIELDS: &[Field] = &[
+pub const SKILL_FIELDS: &[Field] = &[
     Field::default("scarce", Kind::Flag, "few have it: calls that need it come first for them, and other calls last", "false"),
     Field::default("licence", Kind::Flag, "never relaxed by an escalation", "false"),
 ];
-const AGENT_FIELDS: &[Field] = &[
+pub const AGENT_FIELDS: &[Field] = &[
     Field::required("name", Kind::Text, "as colleagues know them"),
     Field::required("password", Kind::Text, "of their station"),
     Field::required("pin", Kind::Text, "for feature codes"),
@@ -34,12 +34,12 @@ const AGENT_FIELDS: &[Field] = &[
     Field::required("queues", Kind::Map, "each queue with the agent's own preference: 1 is served first"),
     Field::optional("language", Kind::Name, "of whispers and confirmations"),
 ];
-const NUMBER_FIELDS: &[Field] = &[
+pub const NUMBER_FIELDS: &[Field] = &[
     Field::required("flow", Kind::Name, "the flow that answers"),
     Field::optional("language", Kind::Name, "the language that it begins in; otherwise the flow's first"),
     Field::default("clinical", Kind::Flag, "callers may be in danger: the flow begins with its emergency step", "false"),
 ];
-const RULE_FIELDS: &[Field] = &[
+pub const RULE_FIELDS: &[Field] = &[
     Field::default("hold_declined", Kind::Span, "a declined call is not offered to the same agent for so long", "10s"),
     Field::default("hold_busy", Kind::Span, "the same after a busy station", "5s"),
     Field::default("no_answers_max", Kind::Count, "so many offers in a row that ring out make an agent not ready", "1"),

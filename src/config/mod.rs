@@ -4,6 +4,7 @@ pub mod calendars;
 pub mod centre;
 pub mod flows;
 pub mod ladder;
+pub mod manual;
 pub mod queues;
 pub mod read;
 pub mod server;

@@ -30,12 +30,12 @@ pub const FIELDS: &[Field] = &[
     Field::default("record", Kind::Flag, "records the conversation", "false"),
     Field::default("closed", Kind::Flag, "takes no callers: they go on with `on_closed`", "false"),
 ];
-const COMFORT_FIELDS: &[Field] = &[
+pub const COMFORT_FIELDS: &[Field] = &[
     Field::default("first", Kind::Span, "after so long", "20s"),
     Field::default("every", Kind::Span, "and again after each", "45s"),
     Field::required("say", Kind::List, "in turn: a prompt, a list of prompts, or `position`"),
 ];
-const RESERVE_FIELDS: &[Field] =
+pub const RESERVE_FIELDS: &[Field] =
     &[Field::required("skill", Kind::Name, "the skill that is kept free"), Field::required("agents", Kind::Count, "how many who have it")];
 const STRATEGIES: [(&str, Strategy); 8] = [
     ("longest_idle", Strategy::LongestIdle),

@@ -119,8 +119,8 @@ pub const SIP_FIELDS: &[Field] = &[
     Field::optional("trunks", Kind::Map, "parties that may send calls to our numbers, each with its addresses"),
     Field::optional("limits", Kind::Map, "how much of anything there may be"),
 ];
-const TRUNK_FIELDS: &[Field] = &[Field::required("addresses", Kind::List, "addresses and networks: 192.0.2.7, 127.0.0.0/8")];
-const SIP_LIMIT_FIELDS: &[Field] = &[
+pub const TRUNK_FIELDS: &[Field] = &[Field::required("addresses", Kind::List, "addresses and networks: 192.0.2.7, 127.0.0.0/8")];
+pub const SIP_LIMIT_FIELDS: &[Field] = &[
     Field::default("transactions", Kind::Count, "transactions alive at once", "100000"),
     Field::default("dialogs", Kind::Count, "dialogs alive at once", "20000"),
     Field::default("contacts", Kind::Count, "contacts of one station", "10"),

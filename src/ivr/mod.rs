@@ -6,6 +6,7 @@ pub mod check;
 pub mod expr;
 pub mod flow;
 pub mod graph;
+pub mod manual;
 pub mod node;
 pub mod say;
 pub mod scope;

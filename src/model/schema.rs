@@ -76,6 +76,21 @@ impl Field {
     }
 }
 
+/// The fields as a table of the manual.
+pub fn table(fields: &[Field]) -> String {
+    let mut text = String::from("| field | kind | meaning | if absent |\n|---|---|---|---|\n");
+    for field in fields {
+        let absent = match field.presence {
+            Presence::Required => "required".to_string(),
+            Presence::Optional => String::new(),
+            Presence::Default("") => "nothing".to_string(),
+            Presence::Default(value) => format!("`{value}`"),
+        };
+        text += &format!("| `{}` | {} | {} | {absent} |\n", field.name, field.kind.label(), field.doc);
+    }
+    text
+}
+
 /// One block, its unknown and missing fields already reported.
 pub struct Reader<'a> {
     pub at: Spot,
