@@ -88,6 +88,9 @@ fn at_demo_pace(loaded: &mut Loaded, listen: Option<std::net::IpAddr>) {
     if let Some(address) = listen {
         loaded.server.listen_on(address);
     }
+    // Records of invented people stay apart from a real centre's, and from those of a demo on another address.
+    let records = format!("demo-{}", loaded.server.sip.listen.ip());
+    loaded.server.data_dir.push(records);
 }
 
 fn plan(loaded: &Loaded, args: &Args) -> Result<Plan, String> {
