@@ -1,8 +1,11 @@
-//! The demo as its user runs it: the program itself, on addresses of its own, with two agents, for a few seconds.
+//! The demo as its user runs it: the program itself, on addresses of its own, with three agents, for a few seconds.
 
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+/// The fewest who serve every queue in both languages.
+const AGENTS: [&str; 3] = ["1004", "1005", "1008"];
 
 /// The shipped configuration on `address`, with these agents only, its data in a directory of its own.
 fn centre(name: &str, address: &str, agents: &[&str]) -> PathBuf {
@@ -30,25 +33,25 @@ fn demo(config: &Path, more: &[&str]) -> Output {
 
 #[test]
 fn a_short_demo_ends_with_ledgers_that_agree() {
-    let config = centre("demo-agrees", "127.14.1.1", &["1004", "1008"]);
+    let config = centre("demo-agrees", "127.14.1.1", &AGENTS);
     let seed = "7";
-    let ran = demo(&config, &["--for", "15s", "--calls-per-minute", "40", "--seed", seed, "--json"]);
+    let ran = demo(&config, &["--for", "12s", "--calls-per-minute", "30", "--seed", seed, "--json"]);
     let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     let told: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{out}\n{err}"));
     assert_eq!(told["differences"], serde_json::json!([]), "seed {seed}");
     assert!(ran.status.success(), "seed {seed}: {told:#}\n{err}");
     let count = |name: &str| told[name].as_u64().unwrap();
-    assert!(count("calls") >= 8 && count("answered") >= 2 && count("heard_each_other") >= 2, "seed {seed}: {told:#}");
+    assert!(count("calls") >= 5 && count("answered") >= 2 && count("heard_each_other") >= 2, "seed {seed}: {told:#}");
 }
 
 #[test]
 fn a_port_in_use_is_one_clear_error() {
-    let config = centre("demo-port-in-use", "127.14.1.2", &["1004", "1008"]);
+    let config = centre("demo-port-in-use", "127.14.1.2", &AGENTS);
     let _taken = UdpSocket::bind("127.14.1.2:5060").unwrap();
     let ran = demo(&config, &["--for", "1s"]);
     let err = String::from_utf8_lossy(&ran.stderr);
     assert_eq!(ran.status.code(), Some(1), "{err}");
-    assert_eq!(err.lines().count(), 1, "{err}");
+    assert_eq!(err.lines().filter(|line| !line.starts_with("warning: ")).count(), 1, "{err}");
     assert!(err.contains("127.14.1.2:5060") && err.contains("in use"), "{err}");
 }
 
