@@ -25,6 +25,8 @@ pub struct Desk {
     pub queues: BTreeMap<QueueId, u8>,
     pub skills: BTreeMap<SkillId, Proficiency>,
     pub fits: Vec<Fit>,
+    /// Queues that keep some who have a skill of this agent free.
+    pub reserved_by: Vec<QueueId>,
     /// The groups that the agent can serve, in the order of their numbers.
     pub member: Vec<Member>,
     /// Listed among the ready of those groups.
@@ -79,6 +81,7 @@ impl Desk {
             queues: BTreeMap::new(),
             skills: BTreeMap::new(),
             fits: Vec::new(),
+            reserved_by: Vec::new(),
             member: Vec::new(),
             indexed: false,
             measured: false,
@@ -93,6 +96,9 @@ impl Desk {
         self.known = true;
         self.queues = own.queues.clone();
         self.skills = own.skills.clone();
+        let reserve = |queue: &QueueId| config.queues.get(queue).and_then(|own| own.reserve);
+        let reserved = |queue: &&QueueId| reserve(queue).is_some_and(|(skill, _)| self.skills.contains_key(&skill));
+        self.reserved_by = self.queues.keys().filter(reserved).copied().collect();
         self.fits = config.classes.iter().map(|class| fit(&self.skills, class, config)).collect();
         self.measured = self.queues.keys().any(|q| config.queues.get(q).is_some_and(|queue| queue.strategy == Strategy::LeastOccupied));
     }
@@ -103,6 +109,7 @@ impl Desk {
         self.queues.clear();
         self.skills.clear();
         self.fits.clear();
+        self.reserved_by.clear();
     }
 
     pub fn fit(&self, class: RequirementClass) -> Fit {

@@ -1,7 +1,7 @@
 //! The figures: a fold over the facts, one definition each (docs: figures.md).
 
 use super::agent::{AgentState, NotReadyReason};
-use super::call::{Deflection, Segment, Stage, TransferKind, VisitOutcome, Withdrawal};
+use super::call::{Deflection, Refusal, Segment, Stage, TransferKind, VisitOutcome, WithdrawWhy, Withdrawal};
 use super::config::Config;
 use super::fact::{Fact, OfferOutcome};
 use super::window::{Ended, Recent, WindowSums};
@@ -222,9 +222,10 @@ impl Figures {
                 self.visit_ended(at, (*queue, *language), *stage, *outcome, *entered_at, *arrived_at);
             }
             Fact::OfferEnded { queue, outcome, rung_at, accepted_at, .. } => {
-                self.offers.entry(*queue).or_default()[offer_index(*outcome)] += 1;
-                let counts = accepted_at.is_some() || offer_index(*outcome) == offer_index(OfferOutcome::Accepted);
-                if !counts && outcome.label() != "no_answer" {
+                let index = offer_index(*outcome);
+                debug_assert_eq!(OfferOutcome::LABELS[index], outcome.label(), "one order of outcomes");
+                self.offers.entry(*queue).or_default()[index] += 1;
+                if accepted_at.is_none() && index != 0 && index != 2 {
                     self.ring_uncounted += at.since(*rung_at);
                 }
             }
@@ -345,9 +346,18 @@ fn transfer_label(kind: TransferKind) -> &'static str {
     }
 }
 
+/// Where an outcome stands in [`OfferOutcome::LABELS`].
 fn offer_index(outcome: OfferOutcome) -> usize {
-    let label = outcome.label();
-    OfferOutcome::LABELS.iter().position(|known| *known == label).expect("every outcome has its label in LABELS")
+    match outcome {
+        OfferOutcome::Accepted => 0,
+        OfferOutcome::Refused(Refusal::Declined) => 1,
+        OfferOutcome::Refused(Refusal::NoAnswer) | OfferOutcome::Withdrawn(WithdrawWhy::NoAnswer) => 2,
+        OfferOutcome::Refused(Refusal::Busy) => 3,
+        OfferOutcome::Refused(Refusal::Unreachable) => 4,
+        OfferOutcome::Withdrawn(WithdrawWhy::AnsweredElsewhere) => 5,
+        OfferOutcome::Withdrawn(WithdrawWhy::CallerLeft) => 6,
+        OfferOutcome::Withdrawn(WithdrawWhy::Moved) => 7,
+    }
 }
 
 fn outcome_index(outcome: VisitOutcome) -> usize {

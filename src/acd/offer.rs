@@ -109,10 +109,8 @@ impl Acd {
         let (id, queue, leg, agent) = (own.call, own.queue, own.leg, own.agent);
         let seat = self.desks.seat(agent).expect("an offer's agent is known");
         self.desks[seat].agent.no_answers = 0;
-        for other in self.calls.get(id).expect("an offer's call is alive").offers.clone() {
-            if other != offer {
-                self.withdraw(other, WithdrawWhy::AnsweredElsewhere, out);
-            }
+        while let Some(other) = self.calls.get(id).and_then(|call| call.offers.iter().copied().find(|other| *other != offer)) {
+            self.withdraw(other, WithdrawWhy::AnsweredElsewhere, out);
         }
         let call = self.calls.get_mut(id).expect("an offer's call is alive");
         assert!(call.offers == [offer], "one call, one answer");

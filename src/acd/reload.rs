@@ -91,12 +91,8 @@ impl Acd {
             desk.preferred.clear();
             if desk.is_ready() {
                 self.todo.free.push(seat);
-                let (queues, skills) = (&self.desks[seat].queues, &self.desks[seat].skills);
-                for queue in queues.keys() {
-                    let reserve = self.config.queues.get(queue).and_then(|own| own.reserve);
-                    if reserve.is_some_and(|(skill, _)| skills.contains_key(&skill)) {
-                        self.routing.queues.entry(*queue).or_default().reserve_ready += 1;
-                    }
+                for queue in &self.desks[seat].reserved_by {
+                    self.routing.queues.entry(*queue).or_default().reserve_ready += 1;
                 }
             }
         }

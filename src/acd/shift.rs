@@ -53,14 +53,10 @@ impl Acd {
     }
 
     fn count_reserve(&mut self, seat: Seat, ready: bool) {
-        let desk = &self.desks[seat];
-        for queue in desk.queues.keys() {
-            let Some((skill, _)) = self.config.queues.get(queue).and_then(|own| own.reserve) else { continue };
-            if desk.skills.contains_key(&skill) {
-                let slot = self.routing.queues.entry(*queue).or_default();
-                assert!(ready || slot.reserve_ready > 0, "who stops being ready was counted");
-                slot.reserve_ready = if ready { slot.reserve_ready + 1 } else { slot.reserve_ready - 1 };
-            }
+        for queue in &self.desks[seat].reserved_by {
+            let slot = self.routing.queues.entry(*queue).or_default();
+            assert!(ready || slot.reserve_ready > 0, "who stops being ready was counted");
+            slot.reserve_ready = if ready { slot.reserve_ready + 1 } else { slot.reserve_ready - 1 };
         }
     }
 

@@ -291,7 +291,7 @@ impl Acd {
     }
 
     pub fn withdraw_all(&mut self, id: CallId, why: WithdrawWhy, out: &mut Vec<Command>) {
-        for offer in self.calls.get(id).map(|call| call.offers.clone()).unwrap_or_default() {
+        while let Some(offer) = self.calls.get(id).and_then(|call| call.offers.first().copied()) {
             self.withdraw(offer, why, out);
         }
     }
