@@ -258,6 +258,7 @@ impl Acd {
             let call = self.calls.get_mut(id).expect("the call is alive");
             let since = self.now;
             call.over = Some((since, Disposition::Answered));
+            self.release_holds(id);
             self.end_segment(id, leg, false, out);
             return self.finish_after_agent(id, out);
         }

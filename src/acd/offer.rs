@@ -186,7 +186,6 @@ impl Acd {
             self.end_visit(id, queue, VisitOutcome::Answered, out);
         }
         self.end_visits(id, VisitOutcome::Withdrawn(Withdrawal::Elsewhere), out);
-        self.release_holds(id);
         self.clear_flow_timer(id);
         let (now, remembers) =
             (self.now, own.queue.and_then(|queue| self.config.queues.get(&queue)).is_some_and(|q| q.last_agent.is_some()));
@@ -273,7 +272,7 @@ impl Acd {
         }
     }
 
-    /// Nobody is kept from this call any longer: it is answered, or over.
+    /// Nobody is kept from this call any longer: it is over.
     pub fn release_holds(&mut self, id: CallId) {
         let Some(call) = self.calls.get_mut(id) else { return };
         for agent in std::mem::take(&mut call.held_from) {

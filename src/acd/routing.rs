@@ -3,7 +3,7 @@
 use super::Acd;
 use super::config::{Config, Strategy};
 use super::desk::{Desk, Line, Seat, needs_skill};
-use crate::model::{AgentId, CallId, Class, QueueId, RequirementClass, SkillId, Time};
+use crate::model::{AgentId, CallId, Class, QueueId, RequirementClass, SkillId, Term, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A ready agent in a group; the least is offered a call first.
@@ -24,7 +24,7 @@ pub struct Group {
     pub queue: QueueId,
     pub class: RequirementClass,
     pub strategy: Strategy,
-    /// Every such call needs a scarce skill.
+    /// Nobody without a scarce skill could serve such a call.
     pub scarce: bool,
     /// The queue keeps so many who have the skill free, and these calls do not need it.
     pub reserve: Option<(SkillId, u32)>,
@@ -58,12 +58,13 @@ impl Group {
     fn new(queue: QueueId, class: RequirementClass, config: &Config) -> Group {
         let needs = config.classes.get(class.0 as usize).map(|own| &own.needs);
         let asks = |skill: SkillId| needs.is_some_and(|needs| needs_skill(needs, skill).is_some());
+        let is_scarce = |term: &Term| matches!(term, Term::AtLeast(skill, _) if config.skills.get(skill).is_some_and(|own| own.scarce));
         let settings = config.queues.get(&queue);
         Group {
             queue,
             class,
             strategy: settings.map_or(Strategy::LongestIdle, |own| own.strategy),
-            scarce: config.skills.iter().any(|(skill, own)| own.scarce && asks(*skill)),
+            scarce: needs.is_some_and(|needs| !needs.any_of.is_empty() && needs.any_of.iter().all(|terms| terms.iter().any(is_scarce))),
             reserve: settings.and_then(|own| own.reserve).filter(|(skill, _)| !asks(*skill)),
             waiting: Line::new(),
             ready: BTreeSet::new(),

@@ -204,10 +204,14 @@ impl Witness {
             .get(&queue)
             .and_then(|queue| queue.reserve)
             .is_some_and(|(skill, _)| self.config.agents[&agent].skills.contains_key(&skill) && !self.needs_skill(stay.needs, skill));
-        let last_agent = self.config.queues.get(&queue).and_then(|queue| queue.last_agent);
         let caller = &self.callers[&call];
         let returns = self.returning.contains(&caller.from);
-        let preferred = last_agent.is_some_and(|span| returns && at < stay.entered_at + span) || at < stay.entered_at + caller.agent_first;
+        // A call that is kept for its last agent is kept in every queue where it waits.
+        let last_agent = self.stays.range((call, QueueId(0))..=(call, QueueId(u64::MAX))).any(|((_, queue), stay)| {
+            let span = self.config.queues.get(queue).and_then(|queue| queue.last_agent);
+            span.is_some_and(|span| returns && at < stay.entered_at + span)
+        });
+        let preferred = last_agent || at < stay.entered_at + caller.agent_first;
         self.is_held(at, call, agent) || reserved || preferred
     }
 

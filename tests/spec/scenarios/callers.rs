@@ -166,7 +166,7 @@ fn an_agent_who_vanishes_in_a_call_leaves_the_caller_first_in_line() {
         09:00:36  1008 answers 1        => bridge 1 1008
         09:00:40  .                     => agent 1007 not-ready station-lost
         09:01:00  1008 hangs up         => end 1
-        09:01:10  .                     => record 1 answered
+        09:01:10  .                     => record 1 answered, ring 2 1008
         ",
     );
 }
