@@ -21,7 +21,7 @@ pub const FIELDS: &[Field] = &[
     Field::default(
         "keys",
         Kind::Text,
-        "keys and events in turn: digits, `silence`, and in a queue `timeout`, `full`, `nobody`, `closed`, `failed`",
+        "keys and events in turn: digits, `silence`, and in a queue `timeout`, `full`, `nobody`, `closed`, `failed`; after a transfer `not_taken`",
         "",
     ),
     Field::required("expect", Kind::List, "the steps on the way, the last one as `queue NAME language=LL`, `agent ID`, `hangup STEP`"),
