@@ -162,7 +162,9 @@ impl Driver {
             ["remove", "queue", name] => {
                 let queue = self.centre.queue(name);
                 self.centre.config.queues.remove(&queue);
-                self.centre.config.agents.values_mut().for_each(|agent| drop(agent.queues.remove(&queue)));
+                for agent in self.centre.config.agents.values_mut() {
+                    agent.queues.remove(&queue);
+                }
                 self.tell(at, Event::ConfigChanged(Box::new(self.centre.config.clone())));
             }
             ["move", call, "->", ref to @ ..] => {

@@ -45,10 +45,6 @@ impl Ledger {
         }
     }
 
-    pub fn arrived_at(&self, call: CallId) -> Time {
-        self.open[&call].arrived_at
-    }
-
     pub fn saw(&mut self, command: &Command) {
         match command {
             Command::Note { number, at, fact } => {
