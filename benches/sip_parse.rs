@@ -102,7 +102,7 @@ fn calls(rounds: u64) {
         let to = answer.split("\r\nTo: ").nth(1).and_then(|rest| rest.split("\r\n").next()).expect("a To").to_string();
         let within = |method: &str, cseq: u32| {
             format!(
-                "{method} sip:127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.9:5070;branch=z9hG4bK{method}{round};rport\r\nFrom: \"Pat Doe\" <sip:+13125550123@carrier.example.net>;tag=8a7b6c5d\r\nTo: {to}\r\nCall-ID: {round}NzYyNTI2ODk1NzA5YmIwZWE0@127.0.0.9\r\nCSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n"
+                "{method} sip:127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.9:5070;branch=z9hG4bK{method}{round};rport\r\nFrom: \"Pat Doe\" <sip:+13125550123@carrier.example.net>;tag=8a7b6c5d\r\nTo: {to}\r\nCall-ID: {round}2NzYyNTI2ODk1NzA5YmIwZWE0@127.0.0.9\r\nCSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n"
             )
         };
         endpoint.handle_message(now, flow, within("ACK", 1).as_bytes(), &mut out);
