@@ -66,6 +66,8 @@ pub struct Dialog {
     pub pinned: bool,
     /// Whether the Call-ID is ours: who retries later after a glare (RFC 3261 §14.1).
     pub own_call_id: bool,
+    /// By what another path's copy of its INVITE is known.
+    pub merge: Option<u64>,
     pub answer: Option<Answer>,
     /// BYE as soon as our 2xx is acknowledged (RFC 3261 §15: not before).
     pub hang_up: bool,
@@ -114,6 +116,7 @@ impl Dialog {
             flow,
             pinned: false,
             own_call_id: false,
+            merge: None,
             answer: None,
             hang_up: false,
             reoffer_in: None,

@@ -50,6 +50,17 @@ impl ServerKey {
     }
 }
 
+/// What stays the same when one INVITE reaches us by several paths (RFC 3261 §8.2.2.2), keyed like a [`ServerKey`].
+pub fn merge_key(secret: u64, core: &Core) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(secret);
+    for part in [core.call_id, core.from_tag(), &core.cseq.to_be_bytes()] {
+        hasher.write(part);
+        hasher.write_usize(part.len());
+    }
+    hasher.finish()
+}
+
 /// A client transaction: its branch; a CANCEL shares that of its INVITE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientKey {

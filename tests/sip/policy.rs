@@ -86,6 +86,20 @@ fn a_full_house_says_so_and_serves_who_is_inside() {
 }
 
 #[test]
+fn one_invite_by_two_paths_is_one_call() {
+    let mut endpoint = endpoint();
+    let trunk = flow("127.0.0.9:5060");
+    let text = request("INVITE", NUMBER, trunk.remote, "i", 1, CONTACT);
+    let (_, reports) = hand(&mut endpoint, START, trunk, &text);
+    let Report::Incoming { dialog, .. } = reports[0] else { panic!() };
+    let (sent, reports) = hand(&mut endpoint, START, trunk, &text.replace("branch=z9hG4bKi", "branch=z9hG4bKother"));
+    assert!(sent[0].starts_with("SIP/2.0 482 ") && reports.is_empty());
+    endpoint.reject(START, dialog, 486, &mut Vec::new());
+    let (sent, _) = hand(&mut endpoint, START, trunk, &text.replace("branch=z9hG4bKi", "branch=z9hG4bKlater"));
+    assert!(sent[0].starts_with("SIP/2.0 100 "), "the first is over");
+}
+
+#[test]
 fn a_caller_is_known_by_the_trunk_s_word_or_withheld() {
     let mut endpoint = endpoint();
     let trunk = flow("127.0.0.9:5060");

@@ -19,7 +19,7 @@ use super::transaction::{Clients, Kind, Servers};
 use super::writer::{Head, reply_flow};
 use crate::model::Time;
 use sources::Sources;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// One SIP user agent server and client, with its registrar. It owns no socket and no clock.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct Endpoint {
     dialogs: BTreeMap<DialogId, Dialog>,
     /// Dialogs by our own tag.
     tags: HashMap<u64, DialogId>,
+    /// The merge keys of the dialogs that began with their INVITE.
+    merges: HashSet<u64>,
     registrar: Registrar,
     auth: Authenticator,
     sources: Sources,
@@ -75,6 +77,7 @@ impl Endpoint {
             clients: Clients::default(),
             dialogs: BTreeMap::new(),
             tags: HashMap::new(),
+            merges: HashSet::new(),
             registrar: Registrar::default(),
             auth,
             last_dialog: 0,
@@ -249,6 +252,9 @@ impl Endpoint {
     fn remove(&mut self, id: DialogId) {
         let Some(mut dialog) = self.dialogs.remove(&id) else { return };
         self.tags.remove(&dialog.local_tag);
+        if let Some(merge) = dialog.merge {
+            self.merges.remove(&merge);
+        }
         if let Some(answer) = &mut dialog.answer {
             self.timers.set(&mut answer.resend, None, Timer::AnswerResend(id));
             self.timers.set(&mut answer.end, None, Timer::AnswerEnd(id));

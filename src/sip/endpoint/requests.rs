@@ -5,7 +5,7 @@ use crate::model::{Phi, PhoneNumber, Time};
 use crate::sip::api::{DialogId, Output, Report};
 use crate::sip::auth::Verdict;
 use crate::sip::dialog::{Dialog, Stage};
-use crate::sip::key::ServerKey;
+use crate::sip::key::{ServerKey, merge_key};
 use crate::sip::message::{Header, Message, NameAddr, Scheme, Uri, list, tokens, unescape};
 use crate::sip::writer::{ACCEPT, ALLOW};
 use std::sync::Arc;
@@ -124,8 +124,13 @@ impl Endpoint {
             self.counts.overloaded += 1;
             return self.refuse(&request, 503, "Retry-After: 5\r\n", out);
         }
+        let merge = merge_key(self.secret, &request.core);
+        if !self.merges.insert(merge) {
+            return self.refuse(&request, 482, "", out);
+        }
         let tag = self.random.draw();
-        let dialog = Dialog::of_invite(&request.message, &request.core, request.key, request.flow, tag);
+        let mut dialog = Dialog::of_invite(&request.message, &request.core, request.key, request.flow, tag);
+        dialog.merge = Some(merge);
         let id = self.keep(dialog);
         self.servers.open(request.key, true, request.reply_flow(), request.head(), tag, Some(id));
         self.servers.answer(now, request.key, (100, b"", b""), &mut self.timers, out);
