@@ -88,9 +88,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The meaning of a final response to an INVITE. A redirection is a refusal and is never followed: it could lead anywhere.
-    pub fn of_code(code: u16) -> Refusal {
+    /// The meaning of a final response to an INVITE. A redirection is a refusal and is never followed: it could lead anywhere. A busy
+    /// station never rings: a 486 after ringing is what many telephones send when their owner declines.
+    pub fn of_code(code: u16, has_rung: bool) -> Refusal {
         match code {
+            486 | 600 if has_rung => Refusal::Declined,
             486 | 600 => Refusal::Busy,
             408 => Refusal::NoAnswer,
             300..=399 | 403 | 480 | 487 | 603 | 607 => Refusal::Declined,
@@ -167,7 +169,10 @@ impl Leg {
             Input::Alerting => self.alerting(out),
             Input::Established { sdp } => self.established(sdp.as_deref(), out),
             Input::Acked { sdp } => self.acked(sdp.as_deref(), out),
-            Input::Refused { code } => self.refused(Refusal::of_code(code), out),
+            Input::Refused { code } => {
+                let has_rung = self.state == (State::Dialled { alerting: true });
+                self.refused(Refusal::of_code(code, has_rung), out);
+            }
             Input::TimedOut => self.refused(Refusal::Unreachable, out),
             Input::Cancelled if matches!(self.state, State::Invited(_)) => self.gone(Gone::HungUp, out),
             // CANCEL has no effect on what has been answered (RFC 3261 §9.2).
@@ -390,6 +395,15 @@ mod tests {
         assert_eq!(tell(&mut leg, Input::Alerting), [Order::Report(Report::Alerting)]);
         assert_eq!(tell(&mut leg, Input::Alerting), []);
         assert!(matches!(&tell(&mut leg, answered())[..], [Order::Negotiate(_), Order::Report(Report::Established)]));
+    }
+
+    #[test]
+    fn a_station_that_rang_was_not_busy_but_declined() {
+        let mut leg = station();
+        assert_eq!(tell(&mut leg, Input::Refused { code: 486 }), [Order::CloseMedia, Order::Report(Report::Refused(Refusal::Busy))]);
+        let mut leg = station();
+        tell(&mut leg, Input::Alerting);
+        assert_eq!(tell(&mut leg, Input::Refused { code: 486 }), [Order::CloseMedia, Order::Report(Report::Refused(Refusal::Declined))]);
     }
 
     #[test]

@@ -27,9 +27,9 @@ struct Refusal {
 
 impl Refusal {
     /// 1005's telephone has been told of the first caller, unless it is dead or busy; the second caller waits.
-    fn begin(ready: impl FnOnce(&Network, &Centre, &mut Phone)) -> Refusal {
+    fn begin(ring_timeout: &str, ready: impl FnOnce(&Network, &Centre, &mut Phone)) -> Refusal {
         let network = Network::new();
-        let centre = Centre::start(&network, &[("ring_timeout = \"12s\"", "ring_timeout = \"3s\"")]);
+        let centre = Centre::start(&network, &[("ring_timeout = \"12s\"", &format!("ring_timeout = \"{ring_timeout}\""))]);
         let mut first = Phone::start(&network, 1, 1005, FIRST, centre.sip());
         let second = Phone::start(&network, 2, 1004, SECOND, centre.sip());
         centre.agent(1004, "ready", |state| state == AgentState::Ready);
@@ -77,7 +77,7 @@ impl Refusal {
 
 #[test]
 fn a_declined_call_keeps_its_place() {
-    let mut refusal = Refusal::begin(|_, _, _| {});
+    let mut refusal = Refusal::begin("30s", |_, _, _| {});
     refusal.first.rings();
     refusal.first.hang_up();
     refusal.first.call_ends();
@@ -87,7 +87,7 @@ fn a_declined_call_keeps_its_place() {
 #[test]
 fn a_call_to_a_busy_telephone_keeps_its_place() {
     let mut outside = None;
-    let refusal = Refusal::begin(|network, _, first| {
+    let refusal = Refusal::begin("30s", |network, _, first| {
         // Somebody calls 1005 past the centre.
         let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/sipp/caller.xml");
         let address = SocketAddr::new(network.address(5), 5060);
@@ -100,7 +100,7 @@ fn a_call_to_a_busy_telephone_keeps_its_place() {
 
 #[test]
 fn a_call_that_nobody_answers_keeps_its_place() {
-    let mut refusal = Refusal::begin(|_, _, _| {});
+    let mut refusal = Refusal::begin("3s", |_, _, _| {});
     refusal.first.rings();
     refusal.first.call_ends();
     refusal.centre.agent(1005, "not ready, having missed a call", |state| matches!(state, AgentState::NotReady(_)));
@@ -109,7 +109,7 @@ fn a_call_that_nobody_answers_keeps_its_place() {
 
 #[test]
 fn a_call_to_a_dead_telephone_keeps_its_place() {
-    let refusal = Refusal::begin(|_, _, first| first.dies());
+    let refusal = Refusal::begin("3s", |_, _, first| first.dies());
     refusal.centre.agent(1005, "not ready", |state| matches!(state, AgentState::NotReady(_)));
     refusal.end("no_answer");
 }
