@@ -222,11 +222,13 @@ impl Acd {
         slot.open -= 1;
         slot.ringing.remove(&rank);
         self.note(Fact::VisitEnded { call: id, queue, language, stage, outcome, entered_at, arrived_at }, out);
+        // A call that a rule sends on, or that is out of the queues, is kept for nobody any longer.
+        if outcome == VisitOutcome::Overflowed || self.calls.get(id).is_some_and(|call| call.visits.is_empty()) {
+            self.release_preferred(id);
+        }
         if self.is_in_line(id) {
             self.index_call(id);
-        }
-        if self.calls.get(id).is_some_and(|call| call.visits.is_empty()) {
-            self.release_preferred(id);
+            self.todo.waiting.push(id);
         }
     }
 
