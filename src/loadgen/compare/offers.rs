@@ -66,8 +66,12 @@ pub fn judge(
         let mut told = told.remove(agent).unwrap_or_default();
         rang.sort_by_key(|entry| entry.steps[0].0);
         told.sort_by_key(|told| (told.offer.rung_at, told.offer.ended_at));
-        for pair in pairs(rang, told, verdict) {
-            judge_one(&pair, verdict);
+        let pairs = pairs(rang, told, verdict);
+        for (number, pair) in pairs.iter().enumerate() {
+            if pair.when(OfferStep::RungWhileBusy).is_some() {
+                rung_while_busy(pair, number.checked_sub(1).map(|before| &pairs[before]), verdict);
+            }
+            judge_one(pair, verdict);
         }
     }
 }
@@ -97,10 +101,23 @@ fn never_rang(told: Told, verdict: &mut Verdict) {
     verdict.differences.push(format!("call {} at agent {}: {} in the record, and it never rang", record.call, offer.agent, offer.outcome));
 }
 
-fn judge_one(pair: &Pair, verdict: &mut Verdict) {
-    if pair.when(OfferStep::RungWhileBusy).is_some() {
-        pair.differs(verdict, "a second call rang at an agent who had one");
+/// A CANCEL waits for a provisional response (RFC 3261 §9.1), and one that crosses a 200 for the BYE: the INVITE of the next call may
+/// overtake either. Anything else is two calls at once for one agent.
+fn rung_while_busy(pair: &Pair, before: Option<&Pair>, verdict: &mut Verdict) {
+    let Some(before) = before else { return pair.differs(verdict, "a second call rang at an agent who had one") };
+    let taken_back = matches!(before.told.offer.outcome.as_str(), "no_answer" | "caller_left" | "answered_elsewhere" | "moved");
+    let in_turn = before.told.offer.ended_at <= pair.told.offer.rung_at;
+    let soon_over = before.when(OfferStep::Over).is_some_and(|over| in_order(over, pair.rang.steps[0].0));
+    if taken_back && in_turn && soon_over {
+        return verdict.crossed("the next INVITE and the end of a call taken back");
     }
+    let (outcome, call) = (&before.told.offer.outcome, before.told.record.call);
+    let apart = Time(pair.told.offer.rung_at).since(Time(before.told.offer.ended_at));
+    let had = steps(&before.rang.steps);
+    pair.differs(verdict, format!("a second call rang at an agent who had one: call {call}, {outcome} {apart:?} before, agent: {had}"));
+}
+
+fn judge_one(pair: &Pair, verdict: &mut Verdict) {
     if pair.when(OfferStep::Lost).is_some() {
         pair.differs(verdict, "the server did not answer the agent");
     }

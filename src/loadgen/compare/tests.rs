@@ -161,6 +161,31 @@ fn messages_that_cross_are_counted_and_agree() {
     });
 }
 
+/// The caller left as the telephone began to ring: the next call's INVITE came before the CANCEL.
+#[test]
+fn the_next_call_may_overtake_the_end_of_one_that_was_taken_back() {
+    let told = |outcome: &str, rung_next: u64| {
+        let (caller, mut record, rang) = abandoned();
+        record.visits[0].offers[0].outcome = outcome.into();
+        let (mut next_caller, mut next, _) = answered();
+        next_caller.from = "+12015550108".into();
+        (next.call, next.from) = (8, Phi("+12015550108".into()));
+        let busy = StoredOffer { agent: AGENT, rung_at: ms(rung_next), ended_at: ms(11_003), outcome: "busy".into() };
+        next.visits[0].offers = vec![busy, StoredOffer { agent: 1, rung_at: ms(11_003), ended_at: ms(11_100), outcome: "accepted".into() }];
+        let steps = [OfferStep::InviteReceived, OfferStep::RungWhileBusy, OfferStep::RefusalSent(486), OfferStep::Over];
+        let second = OfferEntry { agent: AGENT, shown: String::new(), steps: steps.iter().map(|step| (at(11_002), *step)).collect() };
+        let ledger = Ledger { callers: vec![caller, next_caller], offers: vec![rang, second], unreadable: 0 };
+        compare(&ledger, &[record, next], &[AGENT])
+    };
+    let crossed = told("caller_left", 11_002);
+    assert_eq!(crossed.differences, Vec::<String>::new());
+    assert_eq!(crossed.crossings_all(), 1);
+    let twice = told("caller_left", 10_900);
+    assert!(twice.differences.iter().any(|line| line.contains("a second call rang")), "{:#?}", twice.differences);
+    let talking = told("accepted", 11_002);
+    assert!(talking.differences.iter().any(|line| line.contains("a second call rang")), "{:#?}", talking.differences);
+}
+
 #[test]
 fn what_came_long_before_did_not_cross() {
     caught(abandoned, "the agent's answer had come before", |c| {
