@@ -131,13 +131,17 @@ pub fn read(root: &Node, problems: &mut Vec<Problem>) -> BTreeMap<Arc<str>, Plan
     plans.collect()
 }
 
-/// The midnights of a zone around `now`.
-pub fn midnights(zone_name: &str, now: Time, at: &Spot, problems: &mut Vec<Problem>) -> Arc<[Time]> {
-    let Some(zone) = zone(zone_name, at, problems) else { return Arc::from([]) };
-    let plan = Plan { zone, weekly: Vec::new(), holidays: BTreeSet::new(), yearly: BTreeSet::new(), special: BTreeMap::new() };
-    let today = timestamp(now).to_zoned_datetime(plan.zone.clone()).date();
-    let days = (-DAYS_BEHIND..=DAYS_AHEAD).map(|day| today.saturating_add(day.days()));
-    days.map(|date| plan.instant(date, Clock::midnight())).collect()
+/// A zone's plain days, for its midnights.
+pub fn days(zone_name: &str, at: &Spot, problems: &mut Vec<Problem>) -> Option<Plan> {
+    let zone = zone(zone_name, at, problems)?;
+    Some(Plan { zone, weekly: Vec::new(), holidays: BTreeSet::new(), yearly: BTreeSet::new(), special: BTreeMap::new() })
+}
+
+/// The midnights around `now`.
+pub fn midnights(days: &Plan, now: Time) -> Arc<[Time]> {
+    let today = timestamp(now).to_zoned_datetime(days.zone.clone()).date();
+    let around = (-DAYS_BEHIND..=DAYS_AHEAD).map(|day| today.saturating_add(day.days()));
+    around.map(|date| days.instant(date, Clock::midnight())).collect()
 }
 
 /// `2026-03-02T10:00 America/Chicago`, as the flows' tests say it.

@@ -36,6 +36,8 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// The calendars as written, to be compiled anew each day.
     pub plans: BTreeMap<Arc<str>, calendars::Plan>,
+    /// The centre's own days.
+    pub days: calendars::Plan,
     pub files: Vec<FlowFile>,
     pub tests: Vec<flows::FlowTests>,
 }
@@ -96,9 +98,12 @@ fn load_from(dir: &Path, now: Time, origin: &Origin) -> Result<Loaded, Vec<Probl
 }
 
 impl Loaded {
-    /// The opening hours around `now`, for the daily renewal.
-    pub fn calendars(&self, now: Time) -> BTreeMap<Arc<str>, crate::ivr::Calendar> {
-        self.plans.iter().map(|(name, plan)| (name.clone(), plan.compile(now))).collect()
+    /// The same centre with opening hours and midnights around `now`: they are compiled for a year or so, and must be renewed.
+    pub fn renewed(&self, now: Time) -> acd::Config {
+        let mut centre = self.centre.clone();
+        centre.calendars = self.plans.iter().map(|(name, plan)| (name.clone(), plan.compile(now))).collect();
+        centre.rules.midnights = calendars::midnights(&self.days, now);
+        centre
     }
 
     /// Runs every test of every flow, or of one; the failures.
@@ -130,7 +135,8 @@ fn read_centre(dir: &Path, now: Time, origin: &Origin, problems: &mut Vec<Proble
     names.agents = agent_ids.map(crate::model::AgentId).collect();
     let mut numbers = centre::numbers(&root, &names.languages, problems);
     let mut rules = centre::rules(&root, problems);
-    rules.midnights = midnights(&root, now, problems);
+    let days = days(&root, problems);
+    rules.midnights = days.as_ref().map_or(Arc::from([]), |days| calendars::midnights(days, now));
     let mut classes = Classes::default();
     let own = queues::needs(&root, &names, &mut classes, problems);
     names.queue_needs = own.iter().map(|(id, own)| (*id, own.classes.clone())).collect();
@@ -170,7 +176,7 @@ fn read_centre(dir: &Path, now: Time, origin: &Origin, problems: &mut Vec<Proble
         calendars,
         rules,
     };
-    Some(Loaded { server: server?, centre, warnings, plans, files: flows.files, tests: flows.tests })
+    Some(Loaded { server: server?, centre, warnings, plans, days: days?, files: flows.files, tests: flows.tests })
 }
 
 /// The flows' trees, and the names that they bring: their own, and those of the prompts.
@@ -201,10 +207,10 @@ fn flow_trees(root: &Node, dir: &Path, flow: Option<&Path>, names: &mut Names, p
     trees
 }
 
-fn midnights(root: &Node, now: Time, problems: &mut Vec<Problem>) -> Arc<[Time]> {
+fn days(root: &Node, problems: &mut Vec<Problem>) -> Option<calendars::Plan> {
     let zone = root.get("centre").and_then(|centre| centre.get("zone"));
     let (text, at) = zone.map_or(("UTC", &root.at), |node| (node.scalar().unwrap_or_default(), &node.at));
-    calendars::midnights(text, now, at, problems)
+    calendars::days(text, at, problems)
 }
 
 /// A path as people would write it: `config/../ivr-flows` is `ivr-flows`.

@@ -31,9 +31,13 @@ const BURST: usize = 64;
 /// The view is built at most so often.
 const VIEW_EVERY: Duration = Duration::from_millis(100);
 
+/// Opening hours and midnights are renewed so often.
+const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// The core's state is checked against its own rules so often.
+const CHECK_EVERY: Duration = Duration::from_secs(10);
+
 /// What other threads send to the loop.
 pub(crate) enum Message {
-    Media(media::Event),
     Event(Event),
     /// A question to the core; it cannot change it.
     Ask(Question),
@@ -46,7 +50,7 @@ pub(crate) type Question = Box<dyn FnOnce(&Acd, Time, Edges) + Send>;
 
 /// Starts a centre: binds its ports, opens its store, logs nobody in. Every error names what could not be had.
 pub fn start(loaded: Loaded) -> Result<Centre, String> {
-    let Loaded { server, centre, .. } = loaded;
+    let (server, centre) = (loaded.server.clone(), loaded.centre.clone());
     let library = Library::load(&server.prompts_dir).map_err(|problems| problems.join("\n"))?;
     let key = MasterKey::find(None, &server.data_dir)?;
     let store = Store::open(&server.data_dir, &key, &centre)?;
@@ -54,13 +58,10 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
     let config = Arc::new(centre.clone());
     let (inbox, messages) = mpsc::channel(INBOX);
     let (views, view) = watch::channel(Arc::new(View::default()));
-    let events = inbox.clone();
-    let heard = move |event| {
-        if events.try_send(Message::Media(event)).is_err() {
-            tracing::error!("the signalling loop does not keep up: a media event is lost");
-        }
-    };
-    let media = Media::start(settings::media(&server), Arc::new(library), heard)
+    // Not bounded: each event answers something that the loop asked for, or is one key of one leg; losing one would leave a caller stuck.
+    let (events, heard) = mpsc::unbounded_channel();
+    let report = move |event| drop(events.send(event));
+    let media = Media::start(settings::media(&server), Arc::new(library), report)
         .map_err(|error| format!("media on {}: {error}", server.media.address))?;
     let (bound, ready) = std::sync::mpsc::sync_channel(1);
     let sinks = Sinks::new(store, metrics.clone());
@@ -81,7 +82,8 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
                 };
                 let _ = bound.send(Ok(udp.local()));
                 let board = Switchboard::new(centre, endpoint, media, sinks, ready_on_register);
-                Loop { board, udp, messages, views, shown: Instant::now(), changed: true }.run().await;
+                let now = Instant::now();
+                Loop { loaded, board, udp, messages, heard, views, shown: now, changed: true, renewed: now, checked: now }.run().await;
             });
         })
         .map_err(|error| format!("thread: {error}"))?;
@@ -91,12 +93,16 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
 }
 
 struct Loop {
+    loaded: Loaded,
     board: Switchboard,
     udp: Udp,
     messages: mpsc::Receiver<Message>,
+    heard: mpsc::UnboundedReceiver<media::Event>,
     views: watch::Sender<Arc<View>>,
     shown: Instant,
     changed: bool,
+    renewed: Instant,
+    checked: Instant,
 }
 
 impl Loop {
@@ -109,6 +115,10 @@ impl Loop {
                     Ok((flow, length)) => self.burst(flow, length, &mut room),
                     Err(error) => tracing::error!(%error, "the SIP socket"),
                 },
+                Some(event) = self.heard.recv() => {
+                    self.board.heard(event, &mut |flow, bytes| send(&self.udp, flow, bytes));
+                    self.changed = true;
+                }
                 message = self.messages.recv() => match message {
                     Some(Message::Stop(done)) => return self.stop(done),
                     Some(message) => self.message(message),
@@ -117,6 +127,7 @@ impl Loop {
                 () = tokio::time::sleep(nap) => {}
             }
             self.changed |= self.board.tick(&mut |flow, bytes| send(&self.udp, flow, bytes));
+            self.keep_house();
             self.show();
         }
     }
@@ -141,12 +152,24 @@ impl Loop {
     fn message(&mut self, message: Message) {
         let send = &mut |flow, bytes: &[u8]| send(&self.udp, flow, bytes);
         match message {
-            Message::Media(event) => self.board.heard(event, send),
             Message::Event(event) => self.board.event(event, send),
             Message::Ask(question) => return question(&self.board.core, self.board.clock.now(), self.board.edges(self.messages.len())),
             Message::Stop(_) => unreachable!("stopping ends the loop"),
         }
         self.changed = true;
+    }
+
+    /// What must be done now and then, whoever calls.
+    fn keep_house(&mut self) {
+        if self.checked.elapsed() >= CHECK_EVERY {
+            self.checked = Instant::now();
+            self.board.check();
+        }
+        if self.renewed.elapsed() >= RENEW_EVERY {
+            self.renewed = Instant::now();
+            let centre = self.loaded.renewed(self.board.clock.now());
+            self.board.event(Event::ConfigChanged(Box::new(centre)), &mut |flow, bytes| send(&self.udp, flow, bytes));
+        }
     }
 
     fn show(&mut self) {

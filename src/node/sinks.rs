@@ -40,6 +40,10 @@ impl Sinks {
         self.metrics.core_handled(event, took);
     }
 
+    pub fn violated(&self, rule: &'static str) {
+        self.metrics.violation(rule);
+    }
+
     /// From the event that freed an agent, or brought a call, to the INVITE.
     pub fn dispatched(&self, took: Duration) {
         self.metrics.dispatched(took);
