@@ -135,6 +135,8 @@ async fn explain(answer: Answer<'_, Option<Explanation>>, unknown: String) -> Re
     Ok(Json(Why::new(explanation)).into_response())
 }
 
+// A refusal is the whole answer, made once a request.
+#[allow(clippy::result_large_err)]
 fn known_agent(backend: &dyn Backend, id: &str) -> Result<AgentId, Response> {
     let agent = id.parse().map(AgentId).ok().filter(|agent| backend.config().agents.contains_key(agent));
     agent.ok_or_else(|| refusal(StatusCode::NOT_FOUND, "unknown_agent", format!("no agent {id:?} in the configuration")))

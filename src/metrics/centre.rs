@@ -173,7 +173,8 @@ fn write_histograms(queues: &[(String, Language, QueueFigures)], text: &mut Stri
             write(text, series::WAIT, &[("queue", queue), ("language", language.as_str()), ("outcome", outcome)], histogram);
         }
     }
-    let parts: [(Series, fn(&QueueFigures) -> &Histogram); 4] = [
+    type Part = fn(&QueueFigures) -> &Histogram;
+    let parts: [(Series, Part); 4] = [
         (series::HANDLE, |figures| &figures.handle),
         (series::TALK, |figures| &figures.talk),
         (series::HOLD, |figures| &figures.hold),

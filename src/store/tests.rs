@@ -71,7 +71,7 @@ fn record(call: u64) -> CallRecord {
             wrap_up: Some(second),
             transferred: false,
         }],
-        disposition: if call % 2 == 0 { Disposition::Answered } else { Disposition::Failed(Failure::LegLost) },
+        disposition: if call.is_multiple_of(2) { Disposition::Answered } else { Disposition::Failed(Failure::LegLost) },
         wrap_up_code: Some("refill".into()),
     }
 }

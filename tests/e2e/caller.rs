@@ -39,7 +39,7 @@ impl Caller {
     }
 
     /// Waits until the centre has ended the call.
-    pub fn is_hung_up(mut self) {
+    pub fn hears_the_end(mut self) {
         self.sipp.succeeds();
     }
 

@@ -102,7 +102,7 @@ fn who_waits_hears_music_and_an_agent_without_the_skill_changes_nothing() {
     let answered = caller.ear.mark();
     caller.ear.listen_until(answered, "the agent's tone", |heard| sound::tone_ms(heard, SPANISH) >= 500);
     spanish.hang_up();
-    caller.is_hung_up();
+    caller.hears_the_end();
     assert!(!english.has_rung());
     centre.agent(1004, "ready again", |state| state == AgentState::Ready);
     assert_eq!(centre.metrics().sum("careline_visits_answered_total", &["queue=\"billing\"", "language=\"es\""]), 1.0);
