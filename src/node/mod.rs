@@ -60,7 +60,10 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
     let (views, view) = watch::channel(Arc::new(View::default()));
     // Not bounded: each event answers something that the loop asked for, or is one key of one leg; losing one would leave a caller stuck.
     let (events, heard) = mpsc::unbounded_channel();
-    let report = move |event| drop(events.send(event));
+    let report = move |event| {
+        // Fails only when the loop has ended.
+        let _ = events.send(event);
+    };
     let media = Media::start(settings::media(&server), Arc::new(library), report)
         .map_err(|error| format!("media on {}: {error}", server.media.address))?;
     let (bound, ready) = std::sync::mpsc::sync_channel(1);
