@@ -232,5 +232,8 @@ fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1)).unwrap_or(" unknown processor");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("machine: {cores} x{model}")
+    // Other work on the machine makes every time longer: the reader must see it.
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("unknown");
+    format!("machine: {cores} x{model}, load average {load}")
 }
