@@ -84,6 +84,13 @@ impl Agent {
         }
         self.rings += 1;
         let answer = plan.answer(self.agent, self.rings);
+        if answer.how == How::Busy {
+            // A telephone that is in another call says so without ringing.
+            phone.refuse(now, dialog, 486, out);
+            entry.steps.extend([(now, OfferStep::RefusalSent(486)), (now, OfferStep::Over)]);
+            self.entries.push(entry);
+            return;
+        }
         phone.ring(now, dialog, out);
         entry.steps.push((now, OfferStep::RingingSent));
         self.call =
@@ -129,9 +136,8 @@ impl Agent {
         let Some(call) = self.call.as_mut().filter(|call| now.since(call.rung_at) >= call.plan.after) else { return };
         let dialog = call.dialog;
         let code = match call.plan.how {
-            How::Ignore(_) => return,
+            How::Ignore(_) | How::Busy => return,
             How::Decline => 603,
-            How::Busy => 486,
             How::Answer => match call.pick_up(self.at, self.tone, self.rings) {
                 Some(answer) => {
                     phone.answer(now, dialog, answer, out);

@@ -129,12 +129,14 @@ fn judge_one(pair: &Pair, verdict: &mut Verdict) {
         "accepted" => accepted(pair, verdict),
         "declined" => match refused {
             Some((at, 603 | 480)) => in_time(pair, at, verdict),
+            // A telephone that has rung and is then "busy" was told so by its owner.
+            Some((at, 486)) if pair.when(OfferStep::RingingSent).is_some() => in_time(pair, at, verdict),
             // Answered, and hung up before the bridge.
             None if pair.when(OfferStep::ByeSent).is_some() && pair.told.visit.outcome != "answered" => {}
             _ => pair.differs(verdict, "the agent did not decline"),
         },
         "busy" => match refused {
-            Some((at, 486)) => in_time(pair, at, verdict),
+            Some((at, 486)) if pair.when(OfferStep::RingingSent).is_none() => in_time(pair, at, verdict),
             _ => pair.differs(verdict, "the agent was not busy"),
         },
         "no_answer" | "caller_left" | "answered_elsewhere" | "moved" => withdrawn(pair, verdict),
