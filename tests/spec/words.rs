@@ -21,10 +21,10 @@ pub fn say(command: &Command, shell: &Shell, config: &Config) -> Option<String> 
             (Destination::Agent(agent), Purpose::Offer(_)) => format!("ring {call} {agent}"),
             _ => format!("dial {call}"),
         },
-        Command::Withdraw { offer, why, .. } => {
-            let offer = shell.offers.get(offer)?;
-            format!("withdraw {} {} {}", offer.call, offer.agent, withdraw_word(*why))
-        }
+        Command::Withdraw { offer, why, .. } => match shell.offers.get(offer) {
+            Some(offer) => format!("withdraw {} {} {}", offer.call, offer.agent, withdraw_word(*why)),
+            None => "withdraw late".to_string(),
+        },
         Command::Hear { call, bridged: Some(offer), .. } => format!("bridge {call} {}", shell.offers.get(offer)?.agent),
         Command::Hear { call, matrix, bridged: None } => format!("hear {call} {}", matrix.len()),
         Command::EndLeg { leg, why } => format!("end {}{}", party(*leg, shell), end_word(*why)),

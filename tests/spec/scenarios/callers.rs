@@ -61,7 +61,7 @@ fn hang_up_while_ringing_cancels_the_phone_at_once() {
         agent 1007   nurse  ready
         09:00:00  call 1 -> nurse         => ring 1 1007
         09:00:03  1 hangs up              => withdraw 1 1007 caller-left, leave 1 nurse abandoned-ringing, record 1 abandoned, agent 1007 ready
-        09:00:03.02  1007 late-accepts 1
+        09:00:03.02  1007 late-accepts 1   => withdraw late
         ",
     );
 }

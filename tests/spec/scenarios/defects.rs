@@ -12,7 +12,7 @@ fn one_call_one_answer() {
         agent 1008   nurse  ready
         09:00:00  call 1 -> nurse       => ring 1 1007, ring 1 1008
         09:00:03  1008 accepts 1        => withdraw 1 1007 elsewhere, bridge 1 1008
-        09:00:03  1007 late-accepts 1
+        09:00:03  1007 late-accepts 1   => withdraw late
         09:00:03  1008 bridged 1
         09:00:04  see 1007 ready
         09:00:04  see 1008 talking

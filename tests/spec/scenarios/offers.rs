@@ -209,7 +209,7 @@ fn an_answer_that_comes_too_late_is_answered_with_a_withdrawal() {
         agent 1008   nurse  ready
         09:00:00  call 1 -> nurse         => ring 1 1007
         09:00:10  .                       => withdraw 1 1007 no-answer, ring 1 1008
-        09:00:10.05  1007 late-accepts 1
+        09:00:10.05  1007 late-accepts 1   => withdraw late
         09:00:12  1008 answers 1          => bridge 1 1008
         ",
     );

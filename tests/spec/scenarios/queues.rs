@@ -273,6 +273,7 @@ fn a_position_is_never_said_twice_or_worse() {
         ladder nurse 10s say position
         ladder nurse 20s say position
         ladder nurse 30s say position
+        ladder nurse 40s say position
         agent 1007   nurse  not-ready
         09:00:00  call 1 -> nurse
         09:00:01  call 2 -> nurse
@@ -283,6 +284,7 @@ fn a_position_is_never_said_twice_or_worse() {
         09:00:26  1 hangs up
         09:00:27  3 hangs up
         09:00:31  .                     => play 2 en/caller_number+en/n1
+        09:00:41  .                     => play
         ",
     );
 }
