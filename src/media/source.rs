@@ -2,7 +2,7 @@
 //! be heard nor draw the sound to itself (RTP bleed).
 
 use super::rtp::Header;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// For so long after a negotiation another address than the one in the SDP can be learnt, in µs.
 const WINDOW: u64 = 5_000_000;
@@ -51,7 +51,7 @@ impl Source {
         if from == self.current {
             return true;
         }
-        if !open || self.spoken || self.moved() || !plausible(self.declared.ip(), from.ip()) {
+        if !open || self.spoken || self.moved() || !plausible(self.declared, from) {
             return false;
         }
         let follows = self.candidate == Some((from, header.ssrc, header.sequence.wrapping_sub(1)));
@@ -65,14 +65,15 @@ impl Source {
 
 /// Whether a party that declared one address can be heard from another: the port may differ (an asymmetric phone), the address only
 /// behind a translator, so where a private one was declared, or within this machine: a socket that is bound to every address speaks from
-/// 127.0.0.1, whichever loopback address was declared.
-fn plausible(declared: IpAddr, from: IpAddr) -> bool {
+/// 127.0.0.1, by its own port, whichever loopback address was declared.
+fn plausible(declared: SocketAddr, from: SocketAddr) -> bool {
     let unique_local = |ip: Ipv6Addr| ip.segments()[0] & 0xFE00 == 0xFC00 || ip.segments()[0] & 0xFFC0 == 0xFE80;
-    let translated = match declared {
+    let translated = match declared.ip() {
         IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || (ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64),
         IpAddr::V6(ip) => unique_local(ip),
     };
-    declared == from || translated || (declared.is_loopback() && from.is_loopback())
+    let unbound = declared.ip().is_loopback() && from == SocketAddr::new(Ipv4Addr::LOCALHOST.into(), declared.port());
+    declared.ip() == from.ip() || translated || unbound
 }
 
 #[cfg(test)]
@@ -103,8 +104,8 @@ mod tests {
         let (declared, found) = (at("127.0.0.5:4000"), at("127.0.0.1:4000"));
         let mut source = Source::new(0, declared);
         assert!(!source.accept(1, found, &packet(1)));
-        assert!(!source.accept(1, at("203.0.113.5:4000"), &packet(2)));
-        assert!(!source.accept(1, found, &packet(2)) && source.accept(1, found, &packet(3)));
+        assert!(!source.accept(1, at("127.0.0.2:4000"), &packet(2)) && !source.accept(1, at("127.0.0.1:4002"), &packet(2)));
+        assert!(source.accept(1, found, &packet(2)), "the second in sequence");
     }
 
     #[test]
