@@ -310,10 +310,11 @@ impl Sim {
         }
         let kind = caller.kind;
         let (share, after) = self.people.callers[kind].again;
-        if share > 0.0 && self.callers_chance[kind].chance(share) {
-            if let Some(span) = after.draw(&mut self.callers_chance[kind]) {
-                self.at(span, Happening::ArriveOnce(kind));
-            }
+        if share > 0.0
+            && self.callers_chance[kind].chance(share)
+            && let Some(span) = after.draw(&mut self.callers_chance[kind])
+        {
+            self.at(span, Happening::ArriveOnce(kind));
         }
         self.left_queue(call.0, Left::GaveUp);
         self.callers.remove(&call.0);
