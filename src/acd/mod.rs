@@ -186,7 +186,7 @@ impl Acd {
                 self.wrap_up_over(seat, out);
             }
             Deadline::HoldEnds(agent, call) => self.hold_ends(agent, call),
-            Deadline::Preferred(call) => self.give_to_all(call, out),
+            Deadline::Preferred(call) => self.give_to_all(call),
             Deadline::Visit(call, queue) => self.visit_due(call, queue, out),
         }
     }

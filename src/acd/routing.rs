@@ -268,6 +268,9 @@ impl Acd {
     pub fn match_all(&mut self, out: &mut Vec<super::Command>) {
         let free = std::mem::take(&mut self.todo.free);
         let mut waiting = std::mem::take(&mut self.todo.waiting);
+        for call in &waiting {
+            self.leave_where_nobody_is(*call, out);
+        }
         for seat in &free {
             if self.desks[*seat].is_ready() && !self.desks[*seat].indexed {
                 if free.len() == 1 && waiting.is_empty() {

@@ -73,7 +73,7 @@ impl Acd {
         self.count_logged_in(seat, false);
         let kept: Vec<CallId> = self.desks[seat].preferred.iter().map(|(_, _, call)| *call).collect();
         for call in kept {
-            self.give_to_all(call, out);
+            self.give_to_all(call);
         }
         let mut lost: Vec<(CallId, crate::model::QueueId)> = Vec::new();
         for member in &self.desks[seat].member {

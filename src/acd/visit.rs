@@ -84,7 +84,7 @@ impl Acd {
     }
 
     /// Whoever fits may have it now; it leaves the queues whose last such agent went while it was kept for one.
-    pub fn give_to_all(&mut self, id: CallId, out: &mut Vec<Command>) {
+    pub fn give_to_all(&mut self, id: CallId) {
         self.unindex_call(id);
         self.release_preferred(id);
         if !self.is_in_line(id) {
@@ -92,10 +92,10 @@ impl Acd {
         }
         self.index_call(id);
         self.todo.waiting.push(id);
-        self.leave_where_nobody_is(id, out);
     }
 
-    fn leave_where_nobody_is(&mut self, id: CallId, out: &mut Vec<Command>) {
+    /// Asked of every call that begins to wait anew.
+    pub fn leave_where_nobody_is(&mut self, id: CallId, out: &mut Vec<Command>) {
         let visits: Vec<_> = self.calls.get(id).map_or(Vec::new(), |call| call.visits.iter().map(|v| (v.queue, v.needs)).collect());
         for (queue, needs) in visits {
             let group = self.group(queue, needs);
