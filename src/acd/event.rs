@@ -225,7 +225,7 @@ pub struct HeldCall {
 /// One piece of the state. A checkpoint lists the configuration first.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Restored {
-    Call(CallId, Call),
+    Call(CallId, Box<Call>),
     Offer(OfferId, Offer),
     Agent(AgentId, Agent),
     /// Everything else that the core remembers, in one piece: counters, timers, holds, figures.

@@ -19,7 +19,7 @@ impl Acd {
             events.push(piece(Restored::Agent(desk.id, desk.agent.clone())));
         }
         for id in self.calls.ids() {
-            events.push(piece(Restored::Call(id, self.calls.get(id).expect("just listed").clone())));
+            events.push(piece(Restored::Call(id, Box::new(self.calls.get(id).expect("just listed").clone()))));
         }
         for id in self.offers.ids() {
             events.push(piece(Restored::Offer(id, self.offers.get(id).expect("just listed").clone())));
@@ -55,7 +55,7 @@ impl Acd {
                 self.desks[seat].known = self.config.agents.contains_key(&id);
                 self.desks[seat].agent = agent;
             }
-            Restored::Call(id, call) => self.restore_call(id, call),
+            Restored::Call(id, call) => self.restore_call(id, *call),
             Restored::Offer(id, offer) => {
                 assert!(self.calls.contains(offer.call), "calls come before their offers");
                 let deadline = if offer.stage == OfferStage::Accepted { Deadline::Bridge(id) } else { Deadline::Ring(id) };

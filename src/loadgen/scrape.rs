@@ -75,7 +75,10 @@ impl Samples {
     }
 }
 
-fn sample(line: &str) -> Option<((String, BTreeMap<String, String>), f64)> {
+/// A series by its name and labels.
+type Series = (String, BTreeMap<String, String>);
+
+fn sample(line: &str) -> Option<(Series, f64)> {
     let (series, value) = line.rsplit_once(' ')?;
     let (name, labels) = match series.split_once('{') {
         Some((name, labels)) => (name, labels.strip_suffix('}')?),
@@ -92,9 +95,12 @@ fn sample(line: &str) -> Option<((String, BTreeMap<String, String>), f64)> {
     Some(((name.to_string(), read), value.parse().ok()?))
 }
 
+/// A counter by its name and labels.
+type Counter = (&'static str, Vec<(&'static str, String)>);
+
 /// What the records say the counters must be.
 #[derive(Default)]
-struct Expected(BTreeMap<(&'static str, Vec<(&'static str, String)>), f64>);
+struct Expected(BTreeMap<Counter, f64>);
 
 impl Expected {
     fn add(&mut self, name: &'static str, labels: &[(&'static str, &str)], more: f64) {

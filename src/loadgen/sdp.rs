@@ -39,10 +39,10 @@ pub fn read(body: &[u8]) -> Result<Remote, String> {
             port = words.next().and_then(|p| p.parse::<u16>().ok());
             formats = words.skip(1).filter_map(|f| f.parse::<u8>().ok()).collect();
         } else if let Some(rest) = line.strip_prefix("a=rtpmap:") {
-            if let Some((format, name)) = rest.split_once(' ') {
-                if name.trim().eq_ignore_ascii_case("telephone-event/8000") {
-                    event = format.parse().ok();
-                }
+            if let Some((format, name)) = rest.split_once(' ')
+                && name.trim().eq_ignore_ascii_case("telephone-event/8000")
+            {
+                event = format.parse().ok();
             }
         } else if matches!(line.trim(), "a=sendonly" | "a=inactive") {
             deaf = true;

@@ -104,7 +104,7 @@ impl Voice {
             }
             self.received += 1;
             let is_sound = length > 12 && buffer[0] >> 6 == 2 && buffer[1] & 0x7f == 0;
-            if !is_sound || self.received % LISTEN_EVERY != 0 {
+            if !is_sound || !self.received.is_multiple_of(LISTEN_EVERY) {
                 continue;
             }
             self.hearing = match (tone::recognise(&buffer[12..length]), self.hearing) {

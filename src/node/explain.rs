@@ -35,7 +35,9 @@ pub fn idle(why: &WhyIdle, config: &Config, now: Time) -> Explanation {
         other => other.label().replace('_', " "),
     };
     let reach = if why.reachable { "" } else { "; the station does not answer" };
-    let answer = format!("agent {} is {state} for {} s{reach}", why.agent, now.since(why.since).as_secs());
+    // Who has not logged in since the start has no time of it.
+    let span = if why.since == Time(0) { String::new() } else { format!(" for {} s", now.since(why.since).as_secs()) };
+    let answer = format!("agent {} is {state}{span}{reach}", why.agent);
     let reasons = why.queues.iter().map(|each| {
         let first =
             each.first.as_ref().map_or(String::new(), |(call, standing)| format!("; call {call}: {}", standing_in_words(standing, now)));

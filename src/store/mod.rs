@@ -16,6 +16,7 @@ pub use seal::MasterKey;
 use crate::acd::{CallRecord, Config};
 use crate::model::CallId;
 use sqlite::Database;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,8 +60,21 @@ struct Counts {
     lost: AtomicU64,
 }
 
+/// The directory for this process alone, until the file is dropped or the process ends, however it ends.
+fn lock(directory: &Path) -> Result<File, String> {
+    let path = directory.join("lock");
+    let file = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(format!("{}: another centre uses this directory", directory.display())),
+        Err(TryLockError::Error(error)) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
 /// The records' store of one centre. Dropped, it writes what it was given and ends its threads.
 pub struct Store {
+    /// Held for as long as the store is open: two centres on one directory would mix their records.
+    _lock: File,
     directory: PathBuf,
     key: MasterKey,
     names: Names,
@@ -78,6 +92,7 @@ impl Store {
 
     pub fn open_with(directory: &Path, key: &MasterKey, config: &Config, limits: Limits) -> Result<Store, String> {
         seal::make_directory(directory)?;
+        let lock = lock(directory)?;
         let spool = spool::Spool::open(directory, key, limits.spool_bytes)?;
         let database = Database::open(directory, key)?;
         let counts = Arc::new(Counts::default());
@@ -94,6 +109,7 @@ impl Store {
         let writer = spawn("records", Box::new(move || writer.run()))?;
         let spooler = spawn("spool", Box::new(move || spooler.run()))?;
         Ok(Store {
+            _lock: lock,
             directory: directory.into(),
             key: key.clone(),
             names: Names::of(config),
