@@ -125,6 +125,11 @@ impl Acd {
         self.desks.by_id(agent).filter(|desk| desk.known).map(|desk| desk.agent.state)
     }
 
+    /// Whether an agent's station answers, as far as is known.
+    pub fn is_reachable(&self, agent: AgentId) -> bool {
+        self.desks.by_id(agent).is_some_and(|desk| desk.agent.reachable)
+    }
+
     /// Calls whose record is not closed yet.
     pub fn calls_alive(&self) -> usize {
         self.calls.len()

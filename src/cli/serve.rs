@@ -32,9 +32,12 @@ pub fn run(args: &Args) -> ExitCode {
     };
     tracing::info!(sip = %centre.sip(), http = %centre.http(), "taking calls");
     super::block_on(async {
-        super::interrupted().await;
+        tokio::select! {
+            () = super::interrupted() => {}
+            () = centre.died() => return failed("the signalling thread has ended: start the centre anew"),
+        }
         tracing::info!("stopping");
         centre.stop().await;
-    });
-    ExitCode::SUCCESS
+        ExitCode::SUCCESS
+    })
 }

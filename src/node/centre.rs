@@ -92,6 +92,11 @@ impl Centre {
         self.door.ask(|core, now, _| question(core, now)).await
     }
 
+    /// Waits until the signalling thread is gone without having been told to: a bug has ended it, and the centre takes no more calls.
+    pub async fn died(&self) {
+        self.door.inbox.closed().await;
+    }
+
     /// Ends every leg and closes every record; the store is complete when this returns.
     pub async fn stop(self) {
         let (done, stopped) = oneshot::channel();

@@ -60,7 +60,7 @@ impl Legs {
         }
     }
 
-    pub fn ids(&self) -> Vec<LegId> {
-        self.entries.keys().copied().collect()
+    pub fn callers(&self) -> Vec<LegId> {
+        self.entries.iter().filter(|(_, entry)| entry.role == Role::Caller).map(|(leg, _)| *leg).collect()
     }
 }

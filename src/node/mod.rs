@@ -1,5 +1,5 @@
 //! Floor 4: the live loop. One thread owns the SIP endpoint, the legs and the core, so that a call passes through no lock and no queue
-//! between them; media workers, the records' writer and HTTP have threads of their own and speak to it by bounded channels.
+//! between them; media workers, the records' writer and HTTP have threads of their own and speak to it by channels.
 
 mod centre;
 mod clock;
@@ -15,7 +15,7 @@ use crate::acd::{Acd, Event, View};
 use crate::config::Loaded;
 use crate::media::{self, Library, Media};
 use crate::metrics::{Edges, Metrics};
-use crate::model::Time;
+use crate::model::{CallId, LegId, Time};
 use crate::sip::{self, Endpoint, Random, Udp};
 use crate::store::{MasterKey, Store};
 use sinks::Sinks;
@@ -33,6 +33,8 @@ const VIEW_EVERY: Duration = Duration::from_millis(100);
 
 /// Opening hours and midnights are renewed so often.
 const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// A node that stops stays so long for the answers to its BYEs: two retransmissions.
+const FAREWELL: Duration = Duration::from_millis(1600);
 /// The core's state is checked against its own rules so often.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 
@@ -64,8 +66,11 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
         // Fails only when the loop has ended.
         let _ = events.send(event);
     };
-    let media = Media::start(settings::media(&server), Arc::new(library), report)
-        .map_err(|error| format!("media on {}: {error}", server.media.address))?;
+    let no_media = |error: &dyn std::fmt::Display| format!("media on {}: {error}", server.media.address);
+    let mut media = Media::start(settings::media(&server), Arc::new(library), report).map_err(|error| no_media(&error))?;
+    // Better now than at the first caller.
+    media.open(CallId(0), LegId(0)).map_err(|error| no_media(&error))?;
+    media.close(LegId(0));
     let (bound, ready) = std::sync::mpsc::sync_channel(1);
     let sinks = Sinks::new(store, metrics.clone());
     let ready_on_register = settings::ready_on_register(&server);
@@ -123,7 +128,7 @@ impl Loop {
                     self.changed = true;
                 }
                 message = self.messages.recv() => match message {
-                    Some(Message::Stop(done)) => return self.stop(done),
+                    Some(Message::Stop(done)) => return self.stop(done).await,
                     Some(message) => self.message(message),
                     None => return,
                 },
@@ -182,8 +187,18 @@ impl Loop {
         }
     }
 
-    fn stop(mut self, done: oneshot::Sender<()>) {
-        self.board.end_all(&mut |flow, bytes| send(&self.udp, flow, bytes));
+    /// Ends every call, waits until what was said has been answered or said again, and writes the last record.
+    async fn stop(mut self, done: oneshot::Sender<()>) {
+        let anybody = self.board.end_all(&mut |flow, bytes| send(&self.udp, flow, bytes));
+        let mut room = vec![0; sip::transport::DATAGRAM_MAX];
+        let end = Instant::now() + if anybody { FAREWELL } else { Duration::ZERO };
+        while Instant::now() < end {
+            let nap = self.nap().min(end.saturating_duration_since(Instant::now()));
+            if let Ok(Ok((flow, length))) = tokio::time::timeout(nap, self.udp.receive(&mut room)).await {
+                self.burst(flow, length, &mut room);
+            }
+            self.board.tick(&mut |flow, bytes| send(&self.udp, flow, bytes));
+        }
         self.views.send_replace(Arc::new(self.board.core.view(self.board.clock.now())));
         self.board.finish();
         let _ = done.send(());

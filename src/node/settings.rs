@@ -25,6 +25,8 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
             dialogs: limits.dialogs as usize,
             contacts: limits.contacts as usize,
             challenges: limits.challenges,
+            // A station that could not be reached is rung again once it has registered: it must do so before long.
+            expires_max: 300,
             ..sip::Limits::default()
         },
         realm,

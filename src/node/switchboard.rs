@@ -14,7 +14,7 @@ use crate::sip::{self, DialogId, Endpoint, Output};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub struct Switchboard {
     pub clock: Clock,
@@ -35,6 +35,8 @@ pub struct Switchboard {
     outputs: Vec<Output>,
     commands: Vec<Command>,
     orders: Vec<Order>,
+    /// When media was last found wanting.
+    shortage: Option<Instant>,
     /// When the event that is being worked on reached us; for `dispatch_seconds`.
     received: Instant,
 }
@@ -60,6 +62,7 @@ impl Switchboard {
             outputs: Vec::new(),
             commands: Vec::new(),
             orders: Vec::new(),
+            shortage: None,
             received: Instant::now(),
         }
     }
@@ -147,13 +150,24 @@ impl Switchboard {
         self.sinks.finish();
     }
 
-    /// Ends every leg: the node stops. The core hears that each was lost, so that every call has its record.
-    pub fn end_all(&mut self, send: &mut impl FnMut(sip::Flow, &[u8])) {
+    /// Ends every call: the node stops. The core hears that each caller was lost and lets everybody else go; after-call work ends now,
+    /// so that every call has its record. True if there was anybody.
+    pub fn end_all(&mut self, send: &mut impl FnMut(sip::Flow, &[u8])) -> bool {
         self.draining = true;
-        for leg in self.legs.ids() {
-            self.tell(leg, Input::Ended { lost: true });
+        let callers = self.legs.callers();
+        for leg in &callers {
+            self.tell(*leg, Input::End(Ending::Done { code: 503 }));
+            self.events.push_back(Event::LegEnded { leg: *leg, cause: LegEnd::Lost });
         }
         self.settle(send);
+        let agents: Vec<AgentId> = self.core.config().agents.keys().copied().collect();
+        for agent in agents {
+            if matches!(self.core.agent_state(agent), Some(AgentState::WrapUp { .. })) {
+                self.events.push_back(Event::WrapUpDone { agent, code: None });
+            }
+        }
+        self.settle(send);
+        !callers.is_empty()
     }
 
     // ── the loop within ──
@@ -220,7 +234,7 @@ impl Switchboard {
         let (Purpose::Offer(offer), &Destination::Agent(agent)) = (purpose, target) else {
             unreachable!("the core dials agents only");
         };
-        let Ok(address) = self.media.open(call, leg) else {
+        let Some(address) = self.open(call, leg) else {
             self.events.push_back(Event::OfferRefused { offer, refusal: acd::Refusal::Unreachable });
             return;
         };
@@ -327,8 +341,8 @@ impl Switchboard {
     fn incoming(&mut self, dialog: DialogId, from: Phi<String>, to: String, sdp: Option<Vec<u8>>) {
         let now = self.clock.now();
         let (call, leg) = (CallId(mint(&mut self.next_call)), LegId(mint(&mut self.next_leg)));
-        let address = if self.draining { Err(()) } else { self.media.open(call, leg).map_err(drop) };
-        let Ok(address) = address else {
+        let Some(address) = self.open(call, leg).filter(|_| !self.draining) else {
+            self.media.close(leg);
             self.endpoint.reject(now, dialog, 503, &mut self.outputs);
             return;
         };
@@ -345,14 +359,28 @@ impl Switchboard {
         }
     }
 
-    /// A station logs its owner in; a station that was lost is found.
+    /// A leg's media, or a line for the person on call why there is none: at most one a second, whoever calls.
+    fn open(&mut self, call: CallId, leg: LegId) -> Option<SocketAddr> {
+        match self.media.open(call, leg) {
+            Ok(address) => Some(address),
+            Err(error) => {
+                if self.shortage.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) {
+                    self.shortage = Some(Instant::now());
+                    tracing::error!(%call, %error, "a call or an offer without media");
+                }
+                None
+            }
+        }
+    }
+
+    /// A station that registers anew logs its owner in; one that was lost is found by any registration. An agent who logged out stays
+    /// so while the telephone only keeps its registration alive.
     fn registered(&mut self, user: &str, fresh: bool) {
         let Some(agent) = self.agent(user) else { return };
-        let logged_out = self.core.agent_state(agent) == Some(AgentState::LoggedOut);
-        if fresh {
+        if !self.core.is_reachable(agent) {
             self.events.push_back(Event::StationFound { agent });
         }
-        if logged_out {
+        if fresh && self.core.agent_state(agent) == Some(AgentState::LoggedOut) {
             self.events.push_back(Event::AgentLoggedIn { agent });
             if self.ready_on_register {
                 self.events.push_back(Event::AgentReady { agent });
