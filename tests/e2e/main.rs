@@ -11,6 +11,7 @@ mod process;
 mod reached;
 mod refused;
 mod sound;
+mod stopped;
 mod volume;
 
 use caller::Caller;
