@@ -266,6 +266,8 @@ pub enum WithdrawWhy {
     NoAnswer,
     /// Moved, escalated, or the agent is gone.
     Moved,
+    /// We could not place it.
+    Shortage,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,8 +288,8 @@ pub enum OfferOutcome {
 }
 
 impl OfferOutcome {
-    pub const LABELS: [&'static str; 8] =
-        ["accepted", "declined", "no_answer", "busy", "unreachable", "answered_elsewhere", "caller_left", "moved"];
+    pub const LABELS: [&'static str; 9] =
+        ["accepted", "declined", "no_answer", "busy", "unreachable", "answered_elsewhere", "caller_left", "moved", "shortage"];
 
     /// The label `outcome` of `offers_total`. An offer that we let ring out is `no_answer`, whoever noticed first.
     pub fn label(self) -> &'static str {
@@ -300,6 +302,7 @@ impl OfferOutcome {
             OfferOutcome::Withdrawn(WithdrawWhy::AnsweredElsewhere) => "answered_elsewhere",
             OfferOutcome::Withdrawn(WithdrawWhy::CallerLeft) => "caller_left",
             OfferOutcome::Withdrawn(WithdrawWhy::Moved) => "moved",
+            OfferOutcome::Withdrawn(WithdrawWhy::Shortage) => "shortage",
         }
     }
 }

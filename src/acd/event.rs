@@ -71,6 +71,10 @@ pub enum Event {
         offer: OfferId,
         refusal: Refusal,
     },
+    /// The offer could not be placed for a reason of our own (no port, no memory): nobody is to blame. There is no leg.
+    OfferFailed {
+        offer: OfferId,
+    },
     /// Sound is joined both ways: only now is the caller answered.
     Bridged {
         offer: OfferId,
@@ -169,6 +173,7 @@ impl Event {
             Event::OfferAlerting { .. } => "offer_alerting",
             Event::OfferAccepted { .. } => "offer_accepted",
             Event::OfferRefused { .. } => "offer_refused",
+            Event::OfferFailed { .. } => "offer_failed",
             Event::Bridged { .. } => "bridged",
             Event::LegHeld { .. } => "leg_held",
             Event::TransferAsked { .. } => "transfer_asked",

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub struct Figures {
     pub queues: BTreeMap<(QueueId, Language), QueueFigures>,
     /// By queue (`None`: offered to an agent directly), in the order of [`OfferOutcome::LABELS`].
-    pub offers: BTreeMap<Option<QueueId>, [u64; 8]>,
+    pub offers: BTreeMap<Option<QueueId>, [u64; 9]>,
     /// By queue, kind and whether it was done.
     pub transfers: BTreeMap<(Option<QueueId>, &'static str, bool), u64>,
     /// Closed calls, by the number dialled and the disposition's label.
@@ -357,6 +357,7 @@ fn offer_index(outcome: OfferOutcome) -> usize {
         OfferOutcome::Withdrawn(WithdrawWhy::AnsweredElsewhere) => 5,
         OfferOutcome::Withdrawn(WithdrawWhy::CallerLeft) => 6,
         OfferOutcome::Withdrawn(WithdrawWhy::Moved) => 7,
+        OfferOutcome::Withdrawn(WithdrawWhy::Shortage) => 8,
     }
 }
 

@@ -150,6 +150,7 @@ impl Acd {
             Event::OfferAlerting { offer } => self.offer_alerting(offer, out),
             Event::OfferAccepted { offer } => self.offer_accepted(offer, out),
             Event::OfferRefused { offer, refusal } => self.offer_refused(offer, refusal, out),
+            Event::OfferFailed { offer } => self.offer_failed(offer, out),
             Event::Bridged { offer } => self.bridged(offer, out),
             Event::LegHeld { leg, held } => self.leg_held(leg, held, out),
             Event::TransferAsked { by, to, kind } => self.transfer_asked(by, to, kind, out),

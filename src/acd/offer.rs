@@ -218,6 +218,17 @@ impl Acd {
         self.refused(own, refusal, out);
     }
 
+    /// We could not place it: nobody is to blame, and the agent is as free as before.
+    pub fn offer_failed(&mut self, offer: OfferId, out: &mut Vec<Command>) {
+        if !self.offers.contains(offer) {
+            return self.obsolete("offer_failed", out);
+        }
+        let own = self.end_offer(offer, OfferOutcome::Withdrawn(WithdrawWhy::Shortage), out);
+        let seat = self.desks.seat(own.agent).expect("an offer's agent is known");
+        self.agent_is_free(seat, out);
+        self.offer_fell_through(own.call, own.queue, out);
+    }
+
     /// We give the offer up: it rang out, it was never bridged, or its station is lost.
     pub fn give_up(&mut self, offer: OfferId, refusal: Refusal, out: &mut Vec<Command>) {
         let own = self.end_offer(offer, OfferOutcome::Refused(refusal), out);

@@ -111,7 +111,7 @@ impl Metrics {
     }
 
     fn offers(&self, config: &Config, figures: &Figures) {
-        let mut offers: BTreeMap<Option<QueueId>, [u64; 8]> = config.queues.keys().map(|id| (Some(*id), [0; 8])).collect();
+        let mut offers: BTreeMap<Option<QueueId>, [u64; 9]> = config.queues.keys().map(|id| (Some(*id), [0; 9])).collect();
         offers.extend(figures.offers.iter());
         for (queue, counts) in offers {
             let queue = queue.map_or(String::new(), |id| queue_name(config, id));

@@ -80,14 +80,14 @@ pub fn agree(figures: &Figures, records: &[CallRecord], now: Time) {
     let counted: BTreeMap<_, _> = figures.calls.iter().filter(|(_, n)| **n > 0).map(|(key, n)| (key.clone(), *n)).collect();
     assert_eq!(counted, calls, "calls by the figures and by the records");
     assert_eq!((figures.calls_arrived, figures.calls_ended), (records.len() as u64, records.len() as u64), "calls arrived and ended");
-    let mut offers: BTreeMap<QueueId, [u64; 8]> = BTreeMap::new();
+    let mut offers: BTreeMap<QueueId, [u64; 9]> = BTreeMap::new();
     for visit in records.iter().flat_map(|record| &record.visits) {
         for offer in &visit.offers {
             let label = OfferOutcome::LABELS.iter().position(|label| *label == offer.outcome.label()).expect("a known label");
             offers.entry(visit.queue).or_default()[label] += 1;
         }
     }
-    let counted: BTreeMap<QueueId, [u64; 8]> =
+    let counted: BTreeMap<QueueId, [u64; 9]> =
         figures.offers.iter().filter_map(|(queue, n)| Some(((*queue)?, *n))).filter(|(_, n)| n.iter().any(|n| *n > 0)).collect();
     assert_eq!(counted, offers, "offers by the figures and by the records");
 }

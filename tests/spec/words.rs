@@ -84,6 +84,7 @@ fn withdraw_word(why: WithdrawWhy) -> &'static str {
         WithdrawWhy::CallerLeft => "caller-left",
         WithdrawWhy::NoAnswer => "no-answer",
         WithdrawWhy::Moved => "moved",
+        WithdrawWhy::Shortage => "shortage",
     }
 }
 
