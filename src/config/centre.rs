@@ -29,7 +29,7 @@ pub const SKILL_FIELDS: &[Field] = &[
 pub const AGENT_FIELDS: &[Field] = &[
     Field::required("name", Kind::Text, "as colleagues know them"),
     Field::required("password", Kind::Text, "of their station"),
-    Field::required("pin", Kind::Text, "for feature codes"),
+    Field::optional("pin", Kind::Text, "four to twelve digits: checked to be so, and asked for by no command of this version"),
     Field::required("skills", Kind::Map, "each skill with its proficiency, 1 to 10"),
     Field::required("queues", Kind::Map, "each queue with the agent's own preference: 1 is served first"),
     Field::optional("language", Kind::Name, "of whispers and confirmations"),
@@ -188,7 +188,7 @@ fn agent(entry: &Entry, names: &AgentNames, problems: &mut Vec<Problem>) -> Opti
     }
     let language = reader.node("language").and_then(|node| language(node, names.languages, problems));
     let config = AgentConfig { name: name?.into(), skills, queues, language };
-    let credentials = Credentials { password: Secret(password?.to_string()), pin: Secret(pin?.to_string()) };
+    let credentials = Credentials { password: Secret(password?.to_string()), pin: pin.map(|pin| Secret(pin.to_string())) };
     Some(Agent { config, credentials, at: entry.key_at.clone() })
 }
 

@@ -82,7 +82,8 @@ pub struct Media {
 #[derive(Clone, Debug)]
 pub struct Credentials {
     pub password: Secret,
-    pub pin: Secret,
+    /// No command of this version asks for it.
+    pub pin: Option<Secret>,
 }
 
 /// Never printed.
