@@ -115,7 +115,7 @@ pub const CENTRE_FIELDS: &[Field] = &[
 ];
 
 pub const SIP_FIELDS: &[Field] = &[
-    Field::default("listen", Kind::Text, "address and port for SIP", "127.0.0.1:5060"),
+    Field::default("listen", Kind::Text, "address and port for SIP; one address, not all (0.0.0.0)", "127.0.0.1:5060"),
     Field::required("realm", Kind::Text, "the realm of the stations' passwords"),
     Field::optional("trunks", Kind::Map, "parties that may send calls to our numbers, each with its addresses"),
     Field::optional("limits", Kind::Map, "how much of anything there may be"),
@@ -134,7 +134,7 @@ pub const HTTP_FIELDS: &[Field] = &[
     Field::optional("token_env", Kind::Text, "an environment variable with the token"),
 ];
 pub const MEDIA_FIELDS: &[Field] = &[
-    Field::default("address", Kind::Text, "the address of sound (RTP)", "127.0.0.1"),
+    Field::default("address", Kind::Text, "the address of sound (RTP); one address, not all (0.0.0.0)", "127.0.0.1"),
     Field::default("ports", Kind::Text, "its ports: first-last", "20000-29999"),
 ];
 
@@ -166,6 +166,7 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
 fn sip(node: &Node, problems: &mut Vec<Problem>) -> Option<Sip> {
     let reader = Reader::open(node, "[sip]", SIP_FIELDS, problems)?;
     let listen = parsed(&reader, "listen", "127.0.0.1:5060", problems);
+    named_address(&reader, "listen", listen.map(|listen: SocketAddr| listen.ip()), "127.0.0.1:5060", problems);
     let realm = reader.text("realm", problems);
     let mut trunks = Vec::new();
     for entry in reader.node("trunks").and_then(|node| node.expect_map(problems)).unwrap_or(&[]) {
@@ -231,6 +232,7 @@ fn http(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Http> {
 fn media(node: &Node, problems: &mut Vec<Problem>) -> Option<Media> {
     let reader = Reader::open(node, "[media]", MEDIA_FIELDS, problems)?;
     let address = parsed(&reader, "address", "127.0.0.1", problems);
+    named_address(&reader, "address", address, "127.0.0.1", problems);
     let text = reader.text("ports", problems)?;
     let ports = text.split_once('-').and_then(|(first, last)| Some(first.trim().parse::<u16>().ok()?..=last.trim().parse::<u16>().ok()?));
     let ports = ports.filter(|ports| *ports.start() >= 1024 && ports.end().saturating_sub(*ports.start()) >= 3);
@@ -238,6 +240,15 @@ fn media(node: &Node, problems: &mut Vec<Problem>) -> Option<Media> {
         problems.push(node.at.choose(format!("`{text}` is no range of ports: first-last, from 1024, four at least"), ["20000-29999"]));
     }
     Some(Media { address: address?, ports: ports? })
+}
+
+/// Others are told this address, in Contact and SDP: they cannot call back an address that stands for all.
+fn named_address(reader: &Reader, name: &str, address: Option<IpAddr>, example: &str, problems: &mut Vec<Problem>) {
+    if let (Some(node), Some(address)) = (reader.node(name), address)
+        && address.to_canonical().is_unspecified()
+    {
+        problems.push(node.at.choose(format!("`{name}` is told to others: {address} leads nobody back; name one address"), [example]));
+    }
 }
 
 fn parsed<T: std::str::FromStr>(reader: &Reader, name: &str, example: &str, problems: &mut Vec<Problem>) -> Option<T> {
