@@ -66,6 +66,19 @@ fn the_centre_that_the_cases_break_is_good() {
     assert_eq!(said("good", &Case { changes: Vec::new(), expected: Vec::new() }), [""; 0]);
 }
 
+/// Two queues may send callers to each other for as long as they like: in each they wait. An agent needs no PIN.
+#[test]
+fn what_is_unusual_may_be_good() {
+    let changes = [
+        ("careline.toml", "pin = \"1111\"\n", ""),
+        ("flows/main.yaml", "urgent, otherwise: goodbye}", "urgent, max_wait: 1s, on_timeout: billing, otherwise: goodbye}"),
+        ("flows/main.yaml", "on_timeout: second", "max_wait: 1s\n      on_timeout: nurse"),
+        ("flows/main.yaml", "  second: {transfer: {to: agent 2, on_fail: goodbye}}\n", ""),
+    ];
+    let changes = changes.map(|(file, from, to)| (file.to_string(), from.to_string(), to.to_string())).to_vec();
+    assert_eq!(said("unusual", &Case { changes, expected: Vec::new() }), [""; 0]);
+}
+
 /// Calls alive know their queue and its skills by number: a new queue before it must not push it on.
 #[test]
 fn a_reload_keeps_the_numbers_of_what_stays() {

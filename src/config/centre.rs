@@ -43,12 +43,12 @@ pub const RULE_FIELDS: &[Field] = &[
     Field::default("hold_declined", Kind::Span, "a declined call is not offered to the same agent for so long", "10s"),
     Field::default("hold_busy", Kind::Span, "the same after a busy station", "5s"),
     Field::default("no_answers_max", Kind::Count, "so many offers in a row that ring out make an agent not ready", "1"),
-    Field::default("direct_ring", Kind::Span, "a call for an agent's own hands rings so long", "20s"),
+    Field::default("direct_ring", Kind::Timeout, "a call for an agent's own hands rings so long", "20s"),
     Field::default("calls_max", Kind::Count, "calls at once", "10000"),
-    Field::default("answer_timeout", Kind::Span, "how long a leg may take to be established", "40s"),
-    Field::default("bridge_timeout", Kind::Span, "how long sound may take to be joined", "10s"),
+    Field::default("answer_timeout", Kind::Timeout, "how long a leg may take to be established", "40s"),
+    Field::default("bridge_timeout", Kind::Timeout, "how long sound may take to be joined", "10s"),
     Field::default("last_agents_max", Kind::Count, "returning callers that are remembered", "100000"),
-    Field::default("wait_max", Kind::Span, "no caller waits longer in one queue, whatever the queue says", "4h"),
+    Field::default("wait_max", Kind::Timeout, "no caller waits longer in one queue, whatever the queue says", "4h"),
     Field::optional("not_ready_codes", Kind::List, "known reasons for not ready, as numbers"),
 ];
 

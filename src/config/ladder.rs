@@ -5,14 +5,14 @@ use crate::acd::config::{Escalation, SkillConfig};
 use crate::ivr::node::queue::CLASSES;
 use crate::ivr::scope::Names;
 use crate::model::need::{Classes, Need};
-use crate::model::schema::{Field, Kind, Reader, read_count};
+use crate::model::schema::{Field, Kind, Reader, read_count, read_timeout};
 use crate::model::tree::{Entry, Node};
 use crate::model::{AgentId, Destination, Problem, Proficiency, QueueId, Requirement, RequirementClass, SkillId, Spot, Term};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub const FIELDS: &[Field] = &[
-    Field::required("after", Kind::Span, "so long after entering the queue"),
+    Field::required("after", Kind::Span, "so long after entering the queue; 1s at least with `widen` or `overflow`"),
     Field::optional("announce", Kind::Name, "says a prompt, a list of prompts, or `position`"),
     Field::optional("raise_class", Kind::Text, "urgent, high or normal"),
     Field::optional("drop", Kind::List, "skills that are no longer asked for"),
@@ -43,8 +43,10 @@ pub fn read(node: &Node, mut ground: Ground, classes: &mut Classes, problems: &m
     let mut rungs: Vec<(Duration, &Node, Reader)> = Vec::new();
     for item in node.expect_list(problems).unwrap_or(&[]) {
         let Some(reader) = Reader::open(item, "a rung of `escalation`", FIELDS, problems) else { continue };
-        if reader.node("after").is_some()
-            && let Some(after) = reader.span("after", problems)
+        // Who leaves a queue the moment that they enter it could go round between two for ever.
+        let leads_away = reader.node("widen").or(reader.node("overflow")).is_some();
+        if let Some(node) = reader.node("after")
+            && let Some(after) = if leads_away { read_timeout("after", node, problems) } else { reader.span("after", problems) }
         {
             rungs.push((after, item, reader));
         }

@@ -14,25 +14,25 @@ pub const FIELDS: &[Field] = &[
     Field::default("needs", Kind::Expression, "what an agent must master when a flow does not say", "language >= 1"),
     Field::optional("prefers", Kind::Expression, "ranks those who meet `needs`"),
     Field::default("strategy", Kind::Text, "who is offered a call first, among those who fit", "longest_idle"),
-    Field::default("ring_timeout", Kind::Span, "how long an agent's station rings", "15s"),
+    Field::default("ring_timeout", Kind::Timeout, "how long an agent's station rings", "15s"),
     Field::default("wrap_up", Kind::Span, "time for after-call work", "15s"),
     Field::default("wrap_up_extension_max", Kind::Span, "an agent may extend one wrap-up by so much altogether", "2m"),
     Field::default("service_level", Kind::Span, "callers are to be answered within", "20s"),
     Field::default("short_abandon", Kind::Span, "who leaves within this is not counted as lost", "5s"),
     Field::optional("escalation", Kind::List, "what time in the queue changes"),
     Field::optional("comfort", Kind::Map, "spoken over the music, again and again"),
-    Field::optional("max_wait", Kind::Span, "longest wait; then the flow goes on with `on_timeout`"),
+    Field::optional("max_wait", Kind::Timeout, "longest wait; then the flow goes on with `on_timeout`"),
     Field::default("calls_max", Kind::Count, "longest queue; one more is `on_full`", "1000"),
     Field::optional("reserve", Kind::Map, "keeps so many who have a skill free of calls that do not need it"),
     Field::optional("last_agent", Kind::Span, "a returning caller waits so long for the agent they spoke to last"),
-    Field::default("progressive_step", Kind::Span, "with `progressive`: one more agent rings after each such span", "5s"),
+    Field::default("progressive_step", Kind::Timeout, "with `progressive`: one more agent rings after each such span", "5s"),
     Field::default("whisper", Kind::Flag, "speaks queue and language to the agent before the caller is joined", "false"),
     Field::default("record", Kind::Flag, "records the conversation", "false"),
     Field::default("closed", Kind::Flag, "takes no callers: they go on with `on_closed`", "false"),
 ];
 pub const COMFORT_FIELDS: &[Field] = &[
-    Field::default("first", Kind::Span, "after so long", "20s"),
-    Field::default("every", Kind::Span, "and again after each", "45s"),
+    Field::default("first", Kind::Timeout, "after so long", "20s"),
+    Field::default("every", Kind::Timeout, "and again after each", "45s"),
     Field::required("say", Kind::List, "in turn: a prompt, a list of prompts, or `position`"),
 ];
 pub const RESERVE_FIELDS: &[Field] =
@@ -136,16 +136,13 @@ pub fn read(
 
 fn comfort(node: &Node, names: &Names, problems: &mut Vec<Problem>) -> Option<Comfort> {
     let reader = Reader::open(node, "`comfort`", COMFORT_FIELDS, problems)?;
-    let (first, every) = (reader.span("first", problems)?, reader.span("every", problems)?);
+    let (first, every) = (reader.span("first", problems), reader.span("every", problems));
     let nodes = reader.node("say").and_then(|node| node.expect_list(problems)).unwrap_or(&[]);
     let say: Vec<Announcement> = nodes.iter().filter_map(|node| announcement(node, names, problems)).collect();
-    if every.is_zero() {
-        problems.push(reader.node("every").map_or(&node.at, |node| &node.at).problem("`every` is longer than nothing"));
-    }
     if let (true, Some(node)) = (nodes.is_empty(), reader.node("say").filter(|node| node.list().is_some())) {
         problems.push(node.at.problem("`say` says nothing"));
     }
-    Some(Comfort { first, every, say })
+    Some(Comfort { first: first?, every: every?, say })
 }
 
 /// A prompt, several, or the position.

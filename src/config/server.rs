@@ -78,7 +78,7 @@ pub struct Media {
     pub ports: RangeInclusive<u16>,
 }
 
-/// How an agent proves who they are, on a station and at a menu.
+/// How an agent proves who they are.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     pub password: Secret,

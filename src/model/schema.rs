@@ -34,6 +34,8 @@ pub enum Kind {
     Name,
     /// A span of time with its unit.
     Span,
+    /// A span that must pass before something happens, [`TIMEOUT_MIN`] at least: with less the centre would spin, or a telephone never ring.
+    Timeout,
     Count,
     Flag,
     /// Quoted keys of a telephone, each with the step it leads to.
@@ -46,6 +48,9 @@ pub enum Kind {
     Map,
 }
 
+/// The least of [`Kind::Timeout`].
+pub const TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
 impl Kind {
     pub fn label(self) -> &'static str {
         match self {
@@ -53,6 +58,7 @@ impl Kind {
             Kind::Step => "step",
             Kind::Name => "name",
             Kind::Span => "time with unit",
+            Kind::Timeout => "time with unit, 1s at least",
             Kind::Count => "number",
             Kind::Flag => "true or false",
             Kind::Keys => "quoted keys, each with a step",
@@ -132,6 +138,9 @@ impl<'a> Reader<'a> {
 
     pub fn span(&self, name: &str, problems: &mut Vec<Problem>) -> Option<Duration> {
         match self.node(name) {
+            Some(node) if self.fields.iter().any(|field| field.name == name && field.kind == Kind::Timeout) => {
+                read_timeout(name, node, problems)
+            }
             Some(node) => read_span(node, problems),
             None => self.default_of(name).map(|text| parse_span(text).expect("defaults are valid spans")),
         }
@@ -189,6 +198,16 @@ pub fn read_span(node: &Node, problems: &mut Vec<Problem>) -> Option<Duration> {
         problems.push(node.at.choose(cause, ["500ms", "20s", "5m", "1m30s", "2h"]));
     }
     span
+}
+
+/// A span of [`TIMEOUT_MIN`] or longer.
+pub fn read_timeout(name: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Duration> {
+    let span = read_span(node, problems)?;
+    if span < TIMEOUT_MIN {
+        problems.push(node.at.choose(format!("`{name}` is shorter than a second"), ["1s", "20s", "5m", "1m30s", "2h"]));
+        return None;
+    }
+    Some(span)
 }
 
 /// `500ms`, `20s`, `1m30s`, `2h`: whole numbers, each with its unit; at most 31 days.

@@ -16,7 +16,7 @@ pub const FIELDS: &[Field] = &[
     Field::optional("prefer", Kind::Expression, "ranks those who can serve, and shuts nobody out"),
     Field::default("class", Kind::Text, "urgent, high, normal or low: strict", "normal"),
     Field::default("credit", Kind::Span, "served as if arrived so much earlier, within the class", "0s"),
-    Field::optional("max_wait", Kind::Span, "in place of the queue's own longest wait"),
+    Field::optional("max_wait", Kind::Timeout, "in place of the queue's own longest wait"),
     Field::optional("agent_first", Kind::Count, "offered to this agent alone at first"),
     Field::default("agent_first_for", Kind::Span, "for so long", "20s"),
     Field::optional("exit_keys", Kind::Keys, "keys that work while waiting, besides the flow's own"),
