@@ -173,6 +173,8 @@ impl Figures {
         ("not_ready", "code"),
     ];
     pub const WAIT_OUTCOMES: [&'static str; 6] = ["answered", "abandoned", "overflowed", "deflected", "failed", "withdrawn"];
+    /// What [`transfer_label`] says.
+    pub const TRANSFER_KINDS: [&'static str; 5] = ["blind", "consult", "complete", "cancel", "join"];
     /// The label `window`.
     pub const WINDOWS: [&'static str; 3] = ["5m", "30m", "day"];
 

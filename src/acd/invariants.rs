@@ -10,6 +10,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What is broken: the rule, and by what.
 pub type Violation = (&'static str, String);
 
+/// Every rule, by the name under which its violations are counted.
+pub const RULES: [&str; 8] = [
+    "conservation",
+    "no lost caller",
+    "one agent, one offer",
+    "one answer",
+    "agent and call agree",
+    "work conservation",
+    "no silent timer",
+    "limits",
+];
+
 impl Acd {
     /// Panics with the rule's name if the state contradicts itself.
     pub fn check_invariants(&self) {
@@ -246,6 +258,7 @@ impl Acd {
 }
 
 fn ensure(found: &mut Vec<Violation>, rule: &'static str, holds: bool, what: impl FnOnce() -> String) {
+    debug_assert!(RULES.contains(&rule), "`{rule}` is missing from the rules");
     if !holds {
         found.push((rule, what()));
     }

@@ -13,7 +13,7 @@ pub mod event;
 pub mod explain;
 pub mod fact;
 pub mod figures;
-mod invariants;
+pub mod invariants;
 mod ladder;
 mod offer;
 pub mod record;

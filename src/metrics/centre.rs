@@ -119,10 +119,14 @@ impl Metrics {
                 self.counter(series::OFFERS, &[("queue", &queue), ("outcome", outcome)], count);
             }
         }
-        for ((queue, kind, done), count) in &figures.transfers {
+        let configured = config.queues.keys().flat_map(|id| Figures::TRANSFER_KINDS.map(|kind| (*id, kind)));
+        let zero = configured.flat_map(|(id, kind)| [true, false].map(|done| ((Some(id), kind, done), 0)));
+        let mut transfers: BTreeMap<(Option<QueueId>, &str, bool), u64> = zero.collect();
+        transfers.extend(&figures.transfers);
+        for ((queue, kind, done), count) in transfers {
             let queue = queue.map_or(String::new(), |id| queue_name(config, id));
-            let outcome = if *done { "done" } else { "failed" };
-            self.counter(series::TRANSFERS, &[("queue", &queue), ("kind", kind), ("outcome", outcome)], *count);
+            let outcome = if done { "done" } else { "failed" };
+            self.counter(series::TRANSFERS, &[("queue", &queue), ("kind", kind), ("outcome", outcome)], count);
         }
     }
 

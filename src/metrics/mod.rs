@@ -7,6 +7,7 @@ mod centre;
 pub mod series;
 mod text;
 
+use crate::acd::invariants::RULES;
 use crate::acd::{Config, View};
 use crate::model::Time;
 use metrics::{Key, KeyName, Label as Tag, Level, Metadata, Recorder};
@@ -55,8 +56,8 @@ impl Metrics {
             dispatch: Timings::new([100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000]),
         };
         metrics.gauge(series::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
-        for direction in ["in", "out"] {
-            metrics.add(series::RTP_PACKETS, &[("direction", direction)], 0);
+        for rule in RULES {
+            metrics.add(series::VIOLATIONS, &[("rule", rule)], 0);
         }
         metrics.add(series::RTP_LOST, &[], 0);
         metrics.centre(config, &View::default(), &mut String::new());

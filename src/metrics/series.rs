@@ -5,7 +5,7 @@ pub type Series = (&'static str, &'static str);
 
 pub const CALLS: Series = (
     "careline_calls_total",
-    "Calls that ended in the centre, by the number dialled (other: not one of ours) and by how they ended; exactly one disposition each.",
+    "Calls that ended in the centre, by the number dialled (other: one that is not in the configuration, such as one removed while the call went on; a number that is refused with 404 at the door makes no call) and by how they ended; exactly one disposition each.",
 );
 pub const CALLS_IN_PROGRESS: Series = (
     "careline_calls_in_progress",

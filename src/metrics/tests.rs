@@ -149,6 +149,9 @@ fn what_is_configured_stands_at_zero_from_the_start() {
         r#"careline_service_level_ratio{queue="nurse \"line\"",window="day",definition="of_offered"} NaN"#,
         r#"careline_flow_steps_total{flow="main",step="wait",outcome="no_input"} 0"#,
         "careline_dispatch_seconds_count 0",
+        r#"careline_transfers_total{queue="nurse \"line\"",kind="blind",outcome="failed"} 0"#,
+        r#"careline_invariant_violations_total{rule="no lost caller"} 0"#,
+        r#"careline_sip_guard_total{what="overloaded"} 0"#,
         r#"careline_records_total{outcome="lost"} 0"#,
     ] {
         has(&text, line);
