@@ -30,6 +30,15 @@ pub struct Edges {
     pub records_lost: u64,
     /// Requests that got a final answer: by method, class of the answer (2 to 6) and transport.
     pub sip_requests: Vec<(&'static str, u16, &'static str, u64)>,
+    /// What the endpoint's guards counted, in the order of [`Edges::SIP_GUARDS`].
+    pub sip_guards: [u64; 6],
+    /// RTP packets of all sessions, open ones included.
+    pub rtp_received: u64,
+    pub rtp_sent: u64,
+}
+
+impl Edges {
+    pub const SIP_GUARDS: [&str; 6] = ["forbidden", "challenged", "malformed", "overloaded", "timeouts", "retransmitted"];
 }
 
 pub struct Metrics {
@@ -37,6 +46,9 @@ pub struct Metrics {
     handle: PrometheusHandle,
     core_handle: Timings<12>,
     dispatch: Timings<13>,
+    jitter: Timings<8>,
+    /// A score of 4.2 counts as 4.2 s.
+    scores: Timings<8>,
 }
 
 impl Metrics {
@@ -54,6 +66,8 @@ impl Metrics {
             recorder,
             core_handle: Timings::new([1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 10_000, 100_000]),
             dispatch: Timings::new([100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000]),
+            jitter: Timings::new([1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 50_000, 100_000]),
+            scores: Timings::new([1_500_000, 2_000_000, 2_500_000, 3_000_000, 3_500_000, 3_800_000, 4_000_000, 4_300_000]),
         };
         metrics.gauge(series::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
         for rule in RULES {
@@ -80,11 +94,13 @@ impl Metrics {
         self.add(series::VIOLATIONS, &[("rule", rule)], 1);
     }
 
-    /// A media session has ended, with what it received, sent and missed.
-    pub fn media_closed(&self, received: u64, sent: u64, lost: u64) {
-        self.add(series::RTP_PACKETS, &[("direction", "in")], received);
-        self.add(series::RTP_PACKETS, &[("direction", "out")], sent);
+    /// A media session has ended: packets that it missed, and if it received any, their jitter and the mean opinion score of their sound.
+    pub fn media_closed(&self, lost: u64, heard: Option<(Duration, f64)>) {
         self.add(series::RTP_LOST, &[], lost);
+        if let Some((jitter, score)) = heard {
+            self.jitter.observe(jitter);
+            self.scores.observe(Duration::from_secs_f64(score));
+        }
     }
 
     /// Everything in Prometheus' text format, as it is at `now`. `view` is the core's newest.
@@ -94,6 +110,8 @@ impl Metrics {
         self.edges(edges);
         self.core_handle.write(&mut text, series::CORE_HANDLE);
         self.dispatch.write(&mut text, series::DISPATCH);
+        self.jitter.write(&mut text, series::RTP_JITTER);
+        self.scores.write(&mut text, series::MOS);
         text.push_str(&self.handle.render());
         text
     }
@@ -107,6 +125,12 @@ impl Metrics {
         for (method, class, transport, requests) in &edges.sip_requests {
             let class = format!("{class}xx");
             self.counter(series::SIP_REQUESTS, &[("method", method), ("code_class", &class), ("transport", transport)], *requests);
+        }
+        for (what, count) in Edges::SIP_GUARDS.into_iter().zip(edges.sip_guards) {
+            self.counter(series::SIP_GUARD, &[("what", what)], count);
+        }
+        for (direction, packets) in [("in", edges.rtp_received), ("out", edges.rtp_sent)] {
+            self.counter(series::RTP_PACKETS, &[("direction", direction)], packets);
         }
         let outcomes = [("written", edges.records_written), ("doubled", edges.records_doubled), ("lost", edges.records_lost)];
         for (outcome, records) in outcomes {

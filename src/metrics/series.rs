@@ -89,10 +89,24 @@ pub const SIP_REQUESTS: Series = (
 pub const SIP_TRANSACTIONS: Series = ("careline_sip_transactions", "SIP transactions alive.");
 pub const REGISTRATIONS: Series = ("careline_registrations", "Contacts registered.");
 pub const MEDIA_SESSIONS: Series = ("careline_media_sessions", "Media sessions open, one a leg.");
-pub const RTP_PACKETS: Series =
-    ("careline_rtp_packets_total", "RTP packets of media sessions that have ended, received (in) and sent (out).");
+pub const RTP_PACKETS: Series = (
+    "careline_rtp_packets_total",
+    "RTP packets of all media sessions since the start, those that are open included: valid ones received (in) and sent (out).",
+);
 pub const RTP_LOST: Series =
     ("careline_rtp_lost_total", "RTP packets that were sent to us and never came, of media sessions that have ended.");
+pub const RTP_JITTER: Series = (
+    "careline_rtp_jitter_seconds",
+    "Interarrival jitter (RFC 3550) of what we received, as it last was when a media session ended; sessions that received nothing apart.",
+);
+pub const MOS: Series = (
+    "careline_mos_score",
+    "Sound that we received, one score a media session at its end: mean opinion score by the E-model (ITU-T G.107) for G.711, 1 to 4.4; sessions that received nothing apart.",
+);
+pub const SIP_GUARD: Series = (
+    "careline_sip_guard_total",
+    "What the SIP endpoint turned away or bore with: forbidden (request refused with 403), challenged (asked for a password), malformed (message that is broken or too long), overloaded (refused for want of room), timeouts (request or 200 of ours that was never answered), retransmitted (message of ours sent again).",
+);
 pub const RECORDS: Series = (
     "careline_records_total",
     "Calls' records, by what became of them: written, doubled (came twice, kept once), lost (neither the database nor the spool took it; in the log by its call).",
@@ -100,7 +114,7 @@ pub const RECORDS: Series = (
 pub const SPOOL_RECORDS: Series = ("careline_spool_records", "Records that the database has not taken yet and the spool keeps.");
 pub const BUILD_INFO: Series = ("careline_build_info", "1, labelled with the version that runs.");
 
-pub const COUNTERS: [Series; 18] = [
+pub const COUNTERS: [Series; 19] = [
     CALLS,
     VISITS_OFFERED,
     VISITS_ANSWERED,
@@ -117,6 +131,7 @@ pub const COUNTERS: [Series; 18] = [
     CORE_EVENTS,
     VIOLATIONS,
     SIP_REQUESTS,
+    SIP_GUARD,
     RTP_PACKETS,
     RTP_LOST,
 ];

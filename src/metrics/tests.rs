@@ -196,7 +196,8 @@ fn the_edges_count_their_own() {
     metrics.core_handled("call_arrived", Duration::from_micros(700));
     metrics.dispatched(Duration::from_millis(4));
     metrics.violation("conservation");
-    metrics.media_closed(50, 49, 1);
+    metrics.media_closed(1, Some((Duration::from_millis(3), 4.25)));
+    metrics.media_closed(0, None);
     let sip_requests = vec![("INVITE", 2, "udp", 7), ("INVITE", 4, "udp", 1)];
     let edges = Edges {
         core_inbox: 3,
@@ -205,6 +206,9 @@ fn the_edges_count_their_own() {
         media_sessions: 2,
         records_written: 9,
         sip_requests,
+        sip_guards: [1, 2, 3, 4, 5, 6],
+        rtp_received: 50,
+        rtp_sent: 49,
         ..Edges::default()
     };
     let text = metrics.render(&config, &View::default(), at(0), &edges);
@@ -218,7 +222,16 @@ fn the_edges_count_their_own() {
         r#"careline_dispatch_seconds_bucket{le="0.005"} 1"#,
         r#"careline_invariant_violations_total{rule="conservation"} 1"#,
         r#"careline_rtp_packets_total{direction="in"} 50"#,
+        r#"careline_rtp_packets_total{direction="out"} 49"#,
         "careline_rtp_lost_total 1",
+        r#"careline_rtp_jitter_seconds_bucket{le="0.002"} 0"#,
+        r#"careline_rtp_jitter_seconds_bucket{le="0.005"} 1"#,
+        r#"careline_mos_score_bucket{le="4"} 0"#,
+        r#"careline_mos_score_bucket{le="4.3"} 1"#,
+        "careline_mos_score_sum 4.25",
+        "careline_mos_score_count 1",
+        r#"careline_sip_guard_total{what="forbidden"} 1"#,
+        r#"careline_sip_guard_total{what="retransmitted"} 6"#,
         "careline_core_inbox_depth 3",
         "careline_registrations 8",
         r#"careline_records_total{outcome="written"} 9"#,

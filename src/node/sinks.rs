@@ -50,7 +50,7 @@ impl Sinks {
     }
 
     pub fn media_closed(&self, stats: &media::Stats) {
-        self.metrics.media_closed(stats.received, stats.sent, stats.lost);
+        self.metrics.media_closed(stats.lost, stats.mos().map(|score| (stats.jitter, score)));
     }
 
     pub fn status(&self) -> store::Status {

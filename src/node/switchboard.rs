@@ -120,6 +120,7 @@ impl Switchboard {
     /// What the edges hold, for the metrics.
     pub fn edges(&self, inbox: usize) -> Edges {
         let records = self.sinks.status();
+        let guards = self.endpoint.counts();
         Edges {
             core_inbox: inbox as u64,
             sip_transactions: self.endpoint.transactions() as u64,
@@ -134,6 +135,9 @@ impl Switchboard {
                 .requests()
                 .map(|(method, class, transport, count)| (method, class, transport.label(), count))
                 .collect(),
+            sip_guards: [guards.forbidden, guards.challenged, guards.malformed, guards.overloaded, guards.timeouts, guards.retransmitted],
+            rtp_received: self.media.totals().received(),
+            rtp_sent: self.media.totals().sent(),
         }
     }
 
