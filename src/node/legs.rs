@@ -24,12 +24,17 @@ pub struct Entry {
 pub struct Legs {
     entries: BTreeMap<LegId, Entry>,
     dialogs: BTreeMap<DialogId, LegId>,
+    /// How many legs each agent's station has.
+    agents: BTreeMap<AgentId, u32>,
 }
 
 impl Legs {
     pub fn insert(&mut self, leg: LegId, entry: Entry) {
         if let Some(dialog) = entry.dialog {
             self.dialogs.insert(dialog, leg);
+        }
+        if let Role::Offer(_, agent) = entry.role {
+            *self.agents.entry(agent).or_default() += 1;
         }
         let before = self.entries.insert(leg, entry);
         assert!(before.is_none(), "leg {leg} exists twice");
@@ -54,10 +59,24 @@ impl Legs {
         self.entries.get_mut(&leg)
     }
 
-    pub fn remove(&mut self, leg: LegId) {
-        if let Some(Entry { dialog: Some(dialog), .. }) = self.entries.remove(&leg) {
+    pub fn remove(&mut self, leg: LegId) -> Option<Role> {
+        let entry = self.entries.remove(&leg)?;
+        if let Some(dialog) = entry.dialog {
             self.dialogs.remove(&dialog);
         }
+        if let Role::Offer(_, agent) = entry.role {
+            let legs = self.agents.get_mut(&agent).expect("counted when it came");
+            *legs -= 1;
+            if *legs == 0 {
+                self.agents.remove(&agent);
+            }
+        }
+        Some(entry.role)
+    }
+
+    /// Whether a leg to this agent's station is not over yet: rung, spoken with, or cancelled and still to confirm it.
+    pub fn engages(&self, agent: AgentId) -> bool {
+        self.agents.contains_key(&agent)
     }
 
     pub fn callers(&self) -> Vec<LegId> {

@@ -16,6 +16,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// An INVITE that waits for its station to be free of the offer before.
+struct HeldBack {
+    agent: AgentId,
+    leg: LegId,
+    sdp: String,
+    show: acd::command::Show,
+}
+
 pub struct Switchboard {
     pub clock: Clock,
     pub core: Acd,
@@ -27,6 +35,7 @@ pub struct Switchboard {
     /// No new calls: the node is stopping.
     pub draining: bool,
     legs: Legs,
+    held_back: Vec<HeldBack>,
     /// Queues by name, for their music.
     queues: BTreeMap<QueueId, Arc<str>>,
     next_call: u64,
@@ -58,6 +67,7 @@ impl Switchboard {
             ready_on_register,
             draining: false,
             legs: Legs::default(),
+            held_back: Vec::new(),
             events: VecDeque::new(),
             outputs: Vec::new(),
             commands: Vec::new(),
@@ -242,11 +252,15 @@ impl Switchboard {
             self.events.push_back(Event::OfferRefused { offer, refusal: acd::Refusal::Unreachable });
             return;
         };
+        let engaged = self.legs.engages(agent);
         let mut orders = std::mem::take(&mut self.orders);
         let machine = Leg::dialled(local(leg, address), &mut orders);
         self.legs.insert(leg, Entry { machine, role: Role::Offer(offer, agent), dialog: None });
         for order in orders.drain(..) {
             match order {
+                // The CANCEL of a withdrawn offer waits for the station's first response (RFC 3261 §9.1): an INVITE that overtook it
+                // would ring an agent who still has a call.
+                Order::Invite { sdp } if engaged => self.held_back.push(HeldBack { agent, leg, sdp, show: show.clone() }),
                 Order::Invite { sdp } => self.invite(leg, agent, sdp, show),
                 other => self.carry_out(leg, other),
             }
@@ -276,11 +290,26 @@ impl Switchboard {
         let Some(entry) = self.legs.get_mut(leg) else { return };
         let mut orders = Vec::new();
         entry.machine.handle(input, &mut orders);
+        if entry.dialog.is_none() && orders.iter().any(|order| matches!(order, Order::Cancel { .. })) {
+            // Withdrawn before its INVITE was sent: there is nobody whose last word to wait for.
+            self.held_back.retain(|held| held.leg != leg);
+            entry.machine.handle(Input::TimedOut, &mut orders);
+        }
         for order in orders {
             self.carry_out(leg, order);
         }
-        if self.legs.get(leg).is_some_and(|entry| entry.machine.is_gone()) {
-            self.legs.remove(leg);
+        if self.legs.get(leg).is_some_and(|entry| entry.machine.is_gone())
+            && let Some(Role::Offer(_, agent)) = self.legs.remove(leg)
+        {
+            self.let_go(agent);
+        }
+    }
+
+    /// The station is free: whoever was held back rings it.
+    fn let_go(&mut self, agent: AgentId) {
+        if let Some(at) = self.held_back.iter().position(|held| held.agent == agent) {
+            let HeldBack { leg, sdp, show, .. } = self.held_back.remove(at);
+            self.invite(leg, agent, sdp, &show);
         }
     }
 
