@@ -9,7 +9,7 @@ use crate::leg::negotiate::{Codec, Local};
 use crate::leg::{Ending, Gone, Input, Leg, Order, Report};
 use crate::media::{self, Media};
 use crate::metrics::Edges;
-use crate::model::{AgentId, CallId, Destination, LegId, Phi, QueueId, Time};
+use crate::model::{AgentId, CallId, Destination, LegId, OfferId, Phi, QueueId, Time};
 use crate::sip::{self, DialogId, Endpoint, Output};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 /// An INVITE that waits for its station to be free of the offer before.
 struct HeldBack {
     agent: AgentId,
+    offer: OfferId,
     leg: LegId,
     sdp: String,
     show: acd::command::Show,
@@ -249,7 +250,8 @@ impl Switchboard {
             unreachable!("the core dials agents only");
         };
         let Some(address) = self.open(call, leg) else {
-            self.events.push_back(Event::OfferRefused { offer, refusal: acd::Refusal::Unreachable });
+            // Our shortage, not the agent's fault.
+            self.events.push_back(Event::OfferFailed { offer });
             return;
         };
         let engaged = self.legs.engages(agent);
@@ -260,8 +262,8 @@ impl Switchboard {
             match order {
                 // The CANCEL of a withdrawn offer waits for the station's first response (RFC 3261 §9.1): an INVITE that overtook it
                 // would ring an agent who still has a call.
-                Order::Invite { sdp } if engaged => self.held_back.push(HeldBack { agent, leg, sdp, show: show.clone() }),
-                Order::Invite { sdp } => self.invite(leg, agent, sdp, show),
+                Order::Invite { sdp } if engaged => self.held_back.push(HeldBack { agent, offer, leg, sdp, show: show.clone() }),
+                Order::Invite { sdp } => self.invite(leg, agent, offer, sdp, show),
                 other => self.carry_out(leg, other),
             }
         }
@@ -269,7 +271,7 @@ impl Switchboard {
         self.sinks.dispatched(self.received.elapsed());
     }
 
-    fn invite(&mut self, leg: LegId, agent: AgentId, sdp: String, show: &acd::command::Show) {
+    fn invite(&mut self, leg: LegId, agent: AgentId, offer: OfferId, sdp: String, show: &acd::command::Show) {
         let language = show.language.as_str().to_ascii_uppercase();
         let invite = sip::Invite {
             user: agent.to_string(),
@@ -280,6 +282,11 @@ impl Switchboard {
         };
         match self.endpoint.invite(self.clock.now(), invite, &mut self.outputs) {
             Ok(dialog) => self.legs.set_dialog(leg, dialog),
+            Err(sip::NotReachable) if self.endpoint.is_registered(&agent.to_string()) => {
+                // The stack is full.
+                self.tell(leg, Input::End(Ending::Withdrawn { elsewhere: false }));
+                self.events.push_back(Event::OfferFailed { offer });
+            }
             Err(sip::NotReachable) => self.tell(leg, Input::TimedOut),
         }
     }
@@ -308,8 +315,8 @@ impl Switchboard {
     /// The station is free: whoever was held back rings it.
     fn let_go(&mut self, agent: AgentId) {
         if let Some(at) = self.held_back.iter().position(|held| held.agent == agent) {
-            let HeldBack { leg, sdp, show, .. } = self.held_back.remove(at);
-            self.invite(leg, agent, sdp, &show);
+            let HeldBack { offer, leg, sdp, show, .. } = self.held_back.remove(at);
+            self.invite(leg, agent, offer, sdp, &show);
         }
     }
 
