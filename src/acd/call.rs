@@ -59,6 +59,8 @@ pub struct Call {
     pub wrap_up_code: Option<String>,
     /// The position that was said last.
     pub said_position: Option<u32>,
+    /// Steps and timers in the last instant that had any: too many, and the call runs in a circle.
+    pub steps: (Time, u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

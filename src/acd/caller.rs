@@ -374,5 +374,6 @@ fn new_call(
         over: None,
         wrap_up_code: None,
         said_position: None,
+        steps: (now, 0),
     }
 }

@@ -48,7 +48,7 @@ use crate::model::{AgentId, CallId, LegId, OfferId, PlayId, QueueId, Time};
 use deadline::{Deadline, Deadlines};
 use std::collections::BTreeSet;
 
-/// Beyond so many steps of one caller's flow within one event, it runs in a circle.
+/// Beyond so many steps and timers of one caller within one instant, the configuration sends them round in a circle.
 const STEPS_MAX: u32 = 100;
 
 /// The centre: every call, queue, agent, offer and counter.
@@ -183,6 +183,7 @@ impl Acd {
                 self.calls.get_mut(call).expect("a deadline's call is alive").answer_due = None;
                 self.end_call(call, call::Disposition::Failed(call::Failure::LegLost), Some(EndWhy::Failed), out);
             }
+            Deadline::FlowStep(call) | Deadline::Visit(call, _) if self.runs_in_a_circle(call) => self.flow_fault(call, out),
             Deadline::FlowStep(call) => self.flow_timer(call),
             Deadline::Ring(offer) => self.give_up(offer, Refusal::NoAnswer, out),
             Deadline::Bridge(offer) => self.give_up(offer, Refusal::Unreachable, out),
@@ -199,12 +200,9 @@ impl Acd {
 
     /// Does what the event left to be done: flows take their steps, then whoever is free meets whoever waits.
     fn settle(&mut self, out: &mut Vec<Command>) {
-        let (mut last, mut steps) = (None, 0);
         loop {
             if let Some((call, step)) = self.todo.steps.pop_front() {
-                steps = if last == Some(call) { steps + 1 } else { 1 };
-                last = Some(call);
-                if steps > STEPS_MAX && self.calls.get(call).is_some_and(|call| call.over.is_none()) {
+                if self.runs_in_a_circle(call) {
                     self.flow_fault(call, out);
                 } else {
                     self.step_flow(call, step, out);
@@ -215,6 +213,15 @@ impl Acd {
                 return;
             }
         }
+    }
+
+    /// Counts one more step or timer of this call; whether there were too many in this instant.
+    fn runs_in_a_circle(&mut self, id: CallId) -> bool {
+        let now = self.now;
+        let Some(call) = self.calls.get_mut(id).filter(|call| call.over.is_none()) else { return false };
+        let (at, steps) = call.steps;
+        call.steps = (now, if at == now { steps + 1 } else { 1 });
+        call.steps.1 > STEPS_MAX
     }
 
     fn note(&mut self, fact: Fact, out: &mut Vec<Command>) {

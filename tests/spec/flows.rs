@@ -26,6 +26,8 @@ pub struct Plan {
     pub keys: Vec<(char, Leads)>,
     /// Where the caller goes whom the queue lets go; otherwise the goodbye.
     pub then: Option<Leads>,
+    /// And from there back to where they came from, after as long a wait.
+    pub again: bool,
 }
 
 impl Plan {
@@ -53,8 +55,8 @@ pub fn flow_of(name: &Arc<str>, plan: &Plan, languages: &[Language]) -> Flow {
         keys.insert(*key, step);
     }
     if let Some(leads) = &plan.then {
-        let onward = Plan { max_wait: None, ..plan.clone() };
-        steps.insert("then".into(), onward.step(vec![leads.clone()], "goodbye", BTreeMap::new()));
+        let onward = Plan { max_wait: plan.max_wait.filter(|_| plan.again), ..plan.clone() };
+        steps.insert("then".into(), onward.step(vec![leads.clone()], if plan.again { "wait" } else { "goodbye" }, BTreeMap::new()));
     }
     let exit = if plan.then.is_some() { "then" } else { "goodbye" };
     steps.insert("wait".into(), plan.step(plan.queues.clone(), exit, keys));

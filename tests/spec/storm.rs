@@ -37,20 +37,15 @@ fn storm() {
     let variable = |name: &str| std::env::var(name).ok().map(|n| n.parse::<u64>().expect("a number"));
     let (first, last) = variable("STORM_SEED").map_or((1, variable("STORM_SEEDS").unwrap_or(SEEDS)), |seed| (seed, seed));
     let next = AtomicU64::new(first);
-    let failed = std::sync::Mutex::new(Vec::new());
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(seed) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed <= last) {
-                    if !survives(seed) {
-                        failed.lock().expect("unpoisoned").push(seed);
-                    }
-                }
-            });
-        }
+    let fails = || -> Vec<u64> {
+        let seeds = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed <= last));
+        seeds.filter(|seed| !survives(*seed)).collect()
+    };
+    let failed: Vec<u64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(fails)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a storm's panic is caught")).collect()
     });
-    let failed = failed.into_inner().expect("unpoisoned");
     assert!(failed.is_empty(), "seeds {failed:?} of {first}…{last} fail; replay one with STORM_SEED={}", failed[0]);
 }
 

@@ -2,6 +2,7 @@
 
 mod agents;
 mod callers;
+mod circles;
 mod defects;
 mod offers;
 mod order;
