@@ -21,6 +21,8 @@ pub struct Call {
     pub language: Language,
     /// The flow's session lives beside the visits: a waiting caller can press keys, a caller left by the agent can answer a survey.
     pub flow: Option<Session>,
+    /// The session of a caller whom an agent serves, where they waited: it goes on if they must wait again.
+    pub parked: Option<Session>,
     /// Open stays in queues; the first was entered first.
     pub visits: Vec<Visit>,
     /// Offers alive.

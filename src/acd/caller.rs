@@ -115,6 +115,7 @@ impl Acd {
                     Context { from: call.from.clone(), did: call.did.clone(), language: call.language, arrived_at: call.arrived_at };
                 match name.filter(|name| self.config.flows.contains_key(name)) {
                     Some(name) => {
+                        call.parked = None;
                         call.flow = Some(Session::start(&world, self.now, &name, context, &mut actions));
                         true
                     }
@@ -235,7 +236,8 @@ impl Acd {
         if let Some(due) = call.answer_due.take() {
             self.deadlines.forget(due, Deadline::Answer(id));
         }
-        (call.flow, call.direct, call.play, call.announcement, call.treatment) = (None, None, None, None, None);
+        (call.flow, call.parked, call.direct) = (None, None, None);
+        (call.play, call.announcement, call.treatment) = (None, None, None);
         call.hearing = Hearing::new();
         if let Some(leg) = caller_of(call) {
             call.parties.remove(&leg);
@@ -258,6 +260,7 @@ impl Acd {
             let call = self.calls.get_mut(id).expect("the call is alive");
             let since = self.now;
             call.over = Some((since, Disposition::Answered));
+            call.parked = None;
             self.release_holds(id);
             self.end_segment(id, leg, false, out);
             return self.finish_after_agent(id, out);
@@ -353,6 +356,7 @@ fn new_call(
         did,
         language,
         flow: None,
+        parked: None,
         visits: Vec::new(),
         offers: Vec::new(),
         parties: BTreeMap::from([(leg, Party::Caller)]),

@@ -77,6 +77,8 @@ impl Acd {
             let places = [call.over.is_some(), talking, queued, flow, call.answer_due.is_some()];
             let count = places.iter().filter(|place| **place).count();
             ensure(found, "no lost caller", count == 1, || format!("{id:?} is in {places:?}"));
+            let parked = call.parked.is_none() || call.flow.is_none() && call.over.is_none();
+            ensure(found, "no lost caller", parked, || format!("{id:?} has two sessions, or one for nobody"));
             let leg = call.parties.values().filter(|party| **party == Party::Caller).count();
             ensure(found, "no lost caller", leg == usize::from(call.over.is_none()), || format!("{id:?} has {leg} caller's legs"));
             for leg in call.parties.keys() {

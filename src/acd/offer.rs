@@ -190,7 +190,10 @@ impl Acd {
         let (now, remembers) =
             (self.now, own.queue.and_then(|queue| self.config.queues.get(&queue)).is_some_and(|q| q.last_agent.is_some()));
         let call = self.calls.get_mut(id).expect("an offer's call is alive");
-        (call.flow, call.direct, call.transferring) = (None, None, false);
+        if let Some(flow) = call.flow.take() {
+            call.parked = Some(flow).filter(|_| own.queue.is_some() && !call.transferring);
+        }
+        (call.direct, call.transferring) = (None, false);
         let segment =
             Segment { agent: own.agent, queue: own.queue, from: now, to: None, held: Duration::ZERO, wrap_up: None, transferred: false };
         call.segments.push(segment);

@@ -95,6 +95,8 @@ impl Acd {
             // Who was in already is not turned away for a full queue.
             Ok(()) | Err(crate::ivr::QueueExit::Full) => {
                 self.open_visit(id, Asks { queue, needs, class, place, max_wait: None }, out);
+                let call = self.calls.get_mut(id).expect("the call is alive");
+                call.flow = call.parked.take();
                 self.silence(id, out);
                 self.start_waiting(id, out);
             }
@@ -146,7 +148,7 @@ impl Acd {
         self.pull_out(id, VisitOutcome::Withdrawn(Withdrawal::Moved), out);
         self.clear_flow_timer(id);
         let call = self.calls.get_mut(id).expect("the call is alive");
-        (call.flow, call.transferring) = (None, false);
+        (call.flow, call.parked, call.transferring) = (None, None, false);
         if !self.takes(id, &to) {
             return self.out_of_queues(id, crate::ivr::QueueExit::Failed, out);
         }

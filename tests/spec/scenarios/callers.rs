@@ -185,3 +185,40 @@ fn the_music_stops_when_the_agent_answers() {
         ",
     );
 }
+
+/// Whoever waits has their keys, the second time as the first; while they talk no key means anything.
+#[test]
+fn a_caller_whose_agent_vanished_has_their_keys_again() {
+    check(
+        "
+        queue billing
+        queue nurse
+        agent 1007   billing  ready
+        agent 1008   nurse  ready
+        09:00:00  call 1 -> billing 9=nurse  => ring 1 1007
+        09:00:01  1007 answers 1        => bridge 1 1007
+        09:00:10  1 presses 9           => leave, obsolete digits_entered
+        09:00:30  1007 vanishes         => enter 1 billing, music 1 billing
+        09:00:35  1 presses 9           => leave 1 billing withdrawn-moved, enter 1 nurse, ring 1 1008
+        09:00:36  1008 answers 1        => bridge 1 1008
+        09:01:00  1008 hangs up         => record 1 answered
+        ",
+    );
+}
+
+/// Their flow goes on from the queue step where they waited.
+#[test]
+fn a_caller_whose_agent_vanished_leaves_the_queue_as_the_flow_says() {
+    check(
+        "
+        queue billing  max_wait=60s
+        queue nurse
+        agent 1007   billing  ready
+        agent 1008   nurse  ready
+        09:00:00  call 1 -> billing then=nurse  => ring 1 1007
+        09:00:01  1007 answers 1        => bridge 1 1007
+        09:00:30  1007 vanishes         => enter 1 billing
+        09:01:30  .                     => leave 1 billing overflowed, enter 1 nurse, ring 1 1008
+        ",
+    );
+}
