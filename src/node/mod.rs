@@ -37,6 +37,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
 const FAREWELL: Duration = Duration::from_millis(1600);
 /// The core's state is checked against its own rules so often.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
+/// With more calls alive than this the check would hold the line up: it waits for a quieter moment.
+const CHECK_CALLS: usize = 1_000;
 
 /// What other threads send to the loop.
 pub(crate) enum Message {
@@ -169,7 +171,7 @@ impl Loop {
 
     /// What must be done now and then, whoever calls.
     fn keep_house(&mut self) {
-        if self.checked.elapsed() >= CHECK_EVERY {
+        if self.checked.elapsed() >= CHECK_EVERY && self.board.core.calls_alive() <= CHECK_CALLS {
             self.checked = Instant::now();
             self.board.check();
         }
