@@ -13,6 +13,7 @@ use crate::model::{AgentId, CallId};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An answer that the core may have to give.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -34,9 +35,15 @@ pub trait Backend: Send + Sync + 'static {
     fn why_idle(&self, agent: AgentId) -> Answer<'_, Option<Explanation>>;
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentAsk {
     Ready,
+    /// Ready at once, out of after-call work; the code says what the call was about.
+    EndWrapUp {
+        code: Option<String>,
+    },
+    /// So much more after-call work, as far as the queue allows.
+    ExtendWrapUp(Duration),
     NotReady(NotReadyReason),
     LogOut,
 }

@@ -16,10 +16,14 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// The longest body that is read.
 const BODY_MAX: usize = 16 * 1024;
+
+/// The longest extension that can be asked for, in seconds; the queue's own maximum is the core's affair.
+const EXTEND_MAX: u64 = 3600;
 
 /// Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -85,25 +89,60 @@ async fn agent_state(State(backend): Centred, Path(id): Path<String>, body: Byte
         .map_err(|error| refusal(StatusCode::BAD_REQUEST, "bad_body", format!("{error}; send {{\"state\": \"ready\"}}")))?;
     let ask = agent_ask(&asked).map_err(|message| refusal(StatusCode::BAD_REQUEST, "bad_state", message))?;
     let agent = known_agent(&*backend, &id)?;
-    let state = backend.view().agents.get(&agent).map_or(AgentState::LoggedOut, |agent| agent.state);
+    let view = backend.view();
+    let (state, reachable) = view.agents.get(&agent).map_or((AgentState::LoggedOut, false), |agent| (agent.state, agent.reachable));
     if state == AgentState::LoggedOut {
         let message = format!("agent {agent} is logged out: register the agent's station first");
         return Err(refusal(StatusCode::CONFLICT, "logged_out", message));
     }
+    let wrapping = matches!(state, AgentState::WrapUp { .. });
+    let ask = match ask {
+        AgentAsk::Ready if wrapping => AgentAsk::EndWrapUp { code: None },
+        AgentAsk::EndWrapUp { .. } | AgentAsk::ExtendWrapUp(_) if !wrapping => {
+            let message = format!("agent {agent} is {}: `code` and `extend` are for wrap_up", state.label());
+            return Err(refusal(StatusCode::CONFLICT, "not_in_wrap_up", message));
+        }
+        ask => ask,
+    };
+    let effective = effective(state, reachable, &ask);
     backend.ask(agent, ask).map_err(|message| refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", message))?;
-    let busy = matches!(state, AgentState::Connecting(_) | AgentState::Talking(_) | AgentState::WrapUp { .. });
-    let answer = StateAnswer { agent: agent.0, asked: asked.state, effective: if busy { "after_call" } else { "now" } };
+    let answer = StateAnswer { agent: agent.0, asked: asked.state, effective };
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
-fn agent_ask(asked: &StateAsked) -> Result<AgentAsk, String> {
-    match (asked.state.as_str(), asked.reason.as_deref()) {
-        ("ready", None) => Ok(AgentAsk::Ready),
-        ("logged_out", None) => Ok(AgentAsk::LogOut),
-        ("not_ready", reason) => not_ready_reason(reason.unwrap_or("other")).map(AgentAsk::NotReady),
-        ("ready" | "logged_out", Some(_)) => Err("only not_ready has a reason".into()),
-        (other, _) => Err(format!("state {other:?} (valid: ready, not_ready, logged_out)")),
+/// When the core does what is asked of it.
+fn effective(state: AgentState, reachable: bool, ask: &AgentAsk) -> &'static str {
+    match (ask, state) {
+        (AgentAsk::ExtendWrapUp(_), _) => "up_to_maximum",
+        // Who leaves is not rung a moment longer.
+        (AgentAsk::LogOut, AgentState::Offered(_)) => "now",
+        (AgentAsk::EndWrapUp { .. }, _) if reachable => "now",
+        (AgentAsk::EndWrapUp { .. }, _) => "when_reachable",
+        (_, AgentState::Offered(_) | AgentState::Connecting(_) | AgentState::Talking(_) | AgentState::WrapUp { .. }) => "after_call",
+        (AgentAsk::Ready, _) if !reachable => "when_reachable",
+        _ => "now",
     }
+}
+
+/// What is asked, before it is known what the agent does.
+fn agent_ask(asked: &StateAsked) -> Result<AgentAsk, String> {
+    match (asked.state.as_str(), asked.reason.as_deref(), &asked.code, asked.extend) {
+        ("ready", None, None, None) => Ok(AgentAsk::Ready),
+        ("ready", None, Some(code), None) => wrap_up_code(code).map(|code| AgentAsk::EndWrapUp { code: Some(code) }),
+        ("logged_out", None, None, None) => Ok(AgentAsk::LogOut),
+        ("not_ready", reason, None, None) => not_ready_reason(reason.unwrap_or("other")).map(AgentAsk::NotReady),
+        ("wrap_up", None, None, Some(seconds @ 1..=EXTEND_MAX)) => Ok(AgentAsk::ExtendWrapUp(Duration::from_secs(seconds))),
+        ("wrap_up", ..) => Err(format!("wrap_up is extended: send {{\"state\": \"wrap_up\", \"extend\": SECONDS}}, 1 to {EXTEND_MAX}")),
+        ("ready" | "logged_out", Some(_), ..) => Err("only not_ready has a reason".into()),
+        ("ready" | "logged_out" | "not_ready", ..) => Err("only ready has a code, and only wrap_up an extend".into()),
+        (other, ..) => Err(format!("state {other:?} (valid: ready, not_ready, logged_out, wrap_up)")),
+    }
+}
+
+/// A word of the centre's own; free text about a caller has no place in it.
+fn wrap_up_code(code: &str) -> Result<String, String> {
+    let word = (1..=32).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    word.then(|| code.to_string()).ok_or_else(|| format!("code {code:?} (valid: one to 32 of a-z, A-Z, 0-9, _ and -)"))
 }
 
 fn not_ready_reason(reason: &str) -> Result<NotReadyReason, String> {

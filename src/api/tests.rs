@@ -4,7 +4,7 @@ use super::*;
 use crate::acd::agent::AgentState;
 use crate::acd::config::AgentConfig;
 use crate::acd::view::AgentView;
-use crate::model::Time;
+use crate::model::{OfferId, Time};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,6 +14,7 @@ const TOKEN: &str = "demo-token";
 struct Centre {
     asked: Sender<(AgentId, AgentAsk)>,
     state: AgentState,
+    reachable: bool,
 }
 
 impl Backend for Centre {
@@ -24,7 +25,7 @@ impl Backend for Centre {
         Err("the prompts are being read".into())
     }
     fn view(&self) -> Arc<View> {
-        let agent = AgentView { state: self.state, since: Time(0), reachable: true };
+        let agent = AgentView { state: self.state, since: Time(0), reachable: self.reachable };
         Arc::new(View { at: Time(1_000_000), agents: [(AgentId(1001), agent)].into(), ..View::default() })
     }
     fn config(&self) -> Arc<Config> {
@@ -45,12 +46,16 @@ impl Backend for Centre {
 
 /// Serves one centre while `test` asks it, then ends the server.
 fn with_server(state: AgentState, test: impl FnOnce(SocketAddr, Receiver<(AgentId, AgentAsk)>)) {
+    with_station(state, true, test);
+}
+
+fn with_station(state: AgentState, reachable: bool, test: impl FnOnce(SocketAddr, Receiver<(AgentId, AgentAsk)>)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = runtime.block_on(bind("127.0.0.1:0".parse().unwrap())).unwrap();
     let address = listener.local_addr().unwrap();
     let (asked, asks) = channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let backend = Arc::new(Centre { asked, state });
+    let backend = Arc::new(Centre { asked, state, reachable });
     let server = runtime.spawn(serve(listener, TOKEN, backend, async { drop(stopped.await) }));
     test(address, asks);
     stop.send(()).unwrap();
@@ -110,6 +115,55 @@ fn an_agents_state_is_asked_of_the_core() {
 }
 
 #[test]
+fn what_is_effective_now_is_so_only_of_who_is_free() {
+    use AgentState::{Connecting, Offered, Ready, Talking};
+    let wrapping = AgentState::WrapUp { call: CallId(1), until: Time(2_000_000) };
+    let away = AgentState::NotReady(NotReadyReason::Break);
+    let (ready, not_ready, out) = (r#"{"state": "ready"}"#, r#"{"state": "not_ready"}"#, r#"{"state": "logged_out"}"#);
+    for (state, reachable, body, effective) in [
+        (away, true, ready, "now"),
+        (away, false, ready, "when_reachable"),
+        (Ready, true, not_ready, "now"),
+        (Offered(OfferId(1)), true, not_ready, "after_call"),
+        (Offered(OfferId(1)), true, out, "now"),
+        (Connecting(OfferId(1)), true, out, "after_call"),
+        (Talking(CallId(1)), true, ready, "after_call"),
+        (wrapping, true, not_ready, "after_call"),
+        (wrapping, true, ready, "now"),
+        (wrapping, false, ready, "when_reachable"),
+        (wrapping, true, r#"{"state": "wrap_up", "extend": 30}"#, "up_to_maximum"),
+    ] {
+        with_station(state, reachable, |address, _asks| {
+            let answer = with_token(address, "POST /api/v1/agents/1001/state", body);
+            let expected = format!(r#""effective":"{effective}""#);
+            assert!(answer.starts_with("HTTP/1.1 202") && answer.contains(&expected), "{state:?} {reachable} {body}: {answer}");
+        });
+    }
+}
+
+#[test]
+fn a_wrap_up_is_ended_with_its_code_or_extended() {
+    let path = "POST /api/v1/agents/1001/state";
+    with_server(AgentState::WrapUp { call: CallId(1), until: Time(2_000_000) }, |address, asks| {
+        for (body, ask) in [
+            (r#"{"state": "ready"}"#, AgentAsk::EndWrapUp { code: None }),
+            (r#"{"state": "ready", "code": "refill-done"}"#, AgentAsk::EndWrapUp { code: Some("refill-done".into()) }),
+            (r#"{"state": "wrap_up", "extend": 90}"#, AgentAsk::ExtendWrapUp(Duration::from_secs(90))),
+        ] {
+            with_token(address, path, body);
+            assert_eq!(asks.try_recv(), Ok((AgentId(1001), ask)), "{body}");
+        }
+    });
+    with_server(AgentState::Ready, |address, asks| {
+        for body in [r#"{"state": "ready", "code": "x"}"#, r#"{"state": "wrap_up", "extend": 9}"#] {
+            let answer = with_token(address, path, body);
+            assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("not_in_wrap_up"), "{body}: {answer}");
+        }
+        assert!(asks.try_recv().is_err());
+    });
+}
+
+#[test]
 fn an_agent_without_a_station_is_not_made_ready() {
     with_server(AgentState::LoggedOut, |address, _| {
         let answer = with_token(address, "POST /api/v1/agents/1001/state", r#"{"state": "ready"}"#);
@@ -123,9 +177,14 @@ fn wrong_questions_get_clear_errors() {
         for (line, body, status, says) in [
             ("POST /api/v1/agents/9/state", r#"{"state": "ready"}"#, "404", "no agent"),
             ("POST /api/v1/agents/x/state", r#"{"state": "ready"}"#, "404", "no agent"),
-            ("POST /api/v1/agents/1001/state", r#"{"state": "idle"}"#, "400", "valid: ready, not_ready, logged_out"),
+            ("POST /api/v1/agents/1001/state", r#"{"state": "idle"}"#, "400", "valid: ready, not_ready, logged_out, wrap_up"),
             ("POST /api/v1/agents/1001/state", r#"{"state": "not_ready", "reason": "nap"}"#, "400", "valid: break, meal"),
             ("POST /api/v1/agents/1001/state", "ready", "400", "bad_body"),
+            ("POST /api/v1/agents/1001/state", r#"{"state": "ready", "reason": "meal"}"#, "400", "only not_ready has a reason"),
+            ("POST /api/v1/agents/1001/state", r#"{"state": "not_ready", "code": "x"}"#, "400", "only ready has a code"),
+            ("POST /api/v1/agents/1001/state", r#"{"state": "ready", "code": "two words"}"#, "400", "valid: one to 32"),
+            ("POST /api/v1/agents/1001/state", r#"{"state": "wrap_up"}"#, "400", "extend"),
+            ("POST /api/v1/agents/1001/state", r#"{"state": "wrap_up", "extend": 0}"#, "400", "1 to 3600"),
             ("POST /api/v1/agents/1001/state", r#"{"state": "ready", "agent": 2}"#, "400", "unknown field"),
             ("GET /api/v1/agents/1001/state", "", "405", "another method"),
             ("GET /api/v1/why-waiting/8", "", "404", "no call 8"),

@@ -63,8 +63,14 @@ pub struct Agent {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StateAsked {
+    /// `ready`, `not_ready`, `logged_out`, or `wrap_up` to extend one.
     pub state: String,
+    /// Of `not_ready`.
     pub reason: Option<String>,
+    /// Of `ready` out of wrap-up: what the call was about, for its record.
+    pub code: Option<String>,
+    /// Of `wrap_up`: seconds more.
+    pub extend: Option<u64>,
 }
 
 /// …and answers.
@@ -72,7 +78,9 @@ pub struct StateAsked {
 pub struct StateAnswer {
     pub agent: u64,
     pub asked: String,
-    /// `now`, or `after_call` where the agent is in a call or its wrap-up.
+    /// `now`; `after_call` where the agent is offered a call, in one or in its wrap-up; `when_reachable` where the station must come back
+    /// first; `up_to_maximum` where a wrap-up is extended by as much of it as the queue still allows. As of the newest view, which may be
+    /// 100 ms old.
     pub effective: &'static str,
 }
 

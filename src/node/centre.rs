@@ -152,6 +152,11 @@ impl api::Backend for Door {
     fn ask(&self, agent: AgentId, asked: AgentAsk) -> Result<(), String> {
         self.send(match asked {
             AgentAsk::Ready => Event::AgentReady { agent },
+            AgentAsk::EndWrapUp { code } => {
+                self.send(Event::WrapUpDone { agent, code })?;
+                Event::AgentReady { agent }
+            }
+            AgentAsk::ExtendWrapUp(by) => Event::WrapUpExtended { agent, by },
             AgentAsk::NotReady(reason) => Event::AgentNotReady { agent, reason },
             AgentAsk::LogOut => Event::AgentLoggedOut { agent },
         })
