@@ -55,7 +55,12 @@ impl Centre {
 
     /// Asks for an agent's state as a supervisor would.
     pub fn set_agent(&self, agent: u64, state: &str) {
-        let answer = self.ask(&format!("POST /api/v1/agents/{agent}/state"), &format!(r#"{{"state": "{state}"}}"#));
+        self.ask_agent(agent, &format!(r#"{{"state": "{state}"}}"#));
+    }
+
+    /// The same in the API's own words.
+    pub fn ask_agent(&self, agent: u64, body: &str) {
+        let answer = self.ask(&format!("POST /api/v1/agents/{agent}/state"), body);
         assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
     }
 

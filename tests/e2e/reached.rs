@@ -6,6 +6,7 @@ use super::network::Network;
 use super::phone::Phone;
 use super::sound::{self, SAME, find};
 use careline::acd::AgentState;
+use careline::model::AgentId;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -107,4 +108,44 @@ fn who_waits_hears_music_and_an_agent_without_the_skill_changes_nothing() {
     centre.agent(1004, "ready again", |state| state == AgentState::Ready);
     assert_eq!(centre.metrics().sum("careline_visits_answered_total", &["queue=\"billing\"", "language=\"es\""]), 1.0);
     assert_eq!(centre.stop().len(), 1);
+}
+
+#[test]
+fn after_call_work_goes_on_and_ends_as_the_agent_says() {
+    let network = Network::new();
+    let centre = Centre::start(&network, &[("wrap_up = \"3s\"", "wrap_up = \"5m\"")]);
+    let mut phone = Phone::start(&network, 1, 1004, SPANISH, centre.sip());
+    centre.agent(1004, "ready", |state| state == AgentState::Ready);
+    let mut caller = Caller::dial(&network, 3, centre.sip(), "+13125550102");
+    phone.rings();
+    phone.accept();
+    caller.ear.tone(CALLER);
+    caller.ear.listen_until(0, "the agent's tone", |heard| sound::tone_ms(heard, SPANISH) >= 500);
+    let open = centre.metrics();
+    assert!(open.sum("careline_rtp_packets_total", &["direction=\"in\""]) > 25.0, "packets count while the call goes on");
+    caller.hang_up();
+    phone.call_ends();
+
+    let until = |centre: &Centre| {
+        let view = centre.wait("after-call work", |view| view.wrapping == 1);
+        let AgentState::WrapUp { until, .. } = view.agents[&AgentId(1004)].state else { panic!("{view:?}") };
+        until
+    };
+    let before = until(&centre);
+    centre.ask_agent(1004, r#"{"state": "wrap_up", "extend": 60}"#);
+    centre.agent(
+        1004,
+        "in longer after-call work",
+        |state| matches!(state, AgentState::WrapUp { until, .. } if until == before + Duration::from_secs(60)),
+    );
+    centre.ask_agent(1004, r#"{"state": "ready", "code": "refill"}"#);
+    centre.agent(1004, "ready again", |state| state == AgentState::Ready);
+    centre.wait("the call over", |view| view.figures.calls_ended == 1);
+    let closed = centre.metrics();
+    assert_eq!(closed.sum("careline_mos_score_count", &[]), 2.0, "the caller's sound and the agent's");
+    assert_eq!(closed.sum("careline_mos_score_bucket", &["le=\"3\""]), 0.0, "on one machine sound is good");
+    assert_eq!(closed.sum("careline_rtp_jitter_seconds_count", &[]), 2.0);
+    assert!(closed.sum("careline_sip_guard_total", &["what=\"challenged\""]) >= 1.0, "the station was asked for its password");
+    let [record] = &centre.stop()[..] else { panic!("one call is one record") };
+    assert_eq!(record.wrap_up_code.as_deref(), Some("refill"));
 }
