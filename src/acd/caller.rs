@@ -2,7 +2,7 @@
 
 use super::Acd;
 use super::agent::AgentState;
-use super::call::{Call, Contact, Disposition, Failure, Party, Refusal, Stage, VisitOutcome, WithdrawWhy, Withdrawal};
+use super::call::{Call, Contact, Disposition, Failure, Party, Refusal, Stage, TransferKind, VisitOutcome, WithdrawWhy, Withdrawal};
 use super::command::{Command, EndWhy};
 use super::deadline::Deadline;
 use super::event::{LEGS_OF_THE_CORE, LegEnd};
@@ -179,6 +179,7 @@ impl Acd {
 
     fn transfer_from_flow(&mut self, id: CallId, to: Destination, out: &mut Vec<Command>) {
         let done = self.send_to(id, &to, out);
+        self.note(Fact::Transferred { queue: None, kind: TransferKind::Blind, done }, out);
         if done && let Some(call) = self.calls.get_mut(id) {
             call.transferring = true;
         } else {

@@ -69,7 +69,7 @@ pub const SERVICE_LEVEL: Series = (
     "Service level over the visits that ended in the window. default: answered in target / (answered + abandoned - short); of_answered: answered in target / answered; with_abandoned: (answered + abandoned, in target) / (answered + abandoned); of_offered: answered in target / offered. NaN without any.",
 );
 pub const TRANSFERS: Series =
-    ("careline_transfers_total", "Transfers out of an agent's conversation, by the queue that the call came from, kind and outcome.");
+    ("careline_transfers_total", "Transfers by an agent or by a flow (no queue), by the queue that the call came from, kind and outcome.");
 pub const FLOW_STEPS: Series = (
     "careline_flow_steps_total",
     "Steps of flows that callers went through, by outcome: done, no_input, invalid, key (left by a global key), failed.",

@@ -6,6 +6,7 @@ use careline::ivr::QueueExit;
 use careline::ivr::node::Verb;
 use careline::ivr::node::hangup::HangUp;
 use careline::ivr::node::queue::Queue;
+use careline::ivr::node::transfer::{To, Transfer};
 use careline::ivr::say::Say;
 use careline::ivr::walk::Common;
 use careline::model::{AgentId, Class, Language, Prompt};
@@ -26,7 +27,9 @@ pub struct Plan {
     pub keys: Vec<(char, Leads)>,
     /// Where the caller goes whom the queue lets go; otherwise the goodbye.
     pub then: Option<Leads>,
-    /// And from there back to where they came from, after as long a wait.
+    /// The agent whom the flow tries to hand the caller to before all else.
+    pub hand_to: Option<AgentId>,
+    /// And from `then` back to where they came from, after as long a wait.
     pub again: bool,
 }
 
@@ -60,5 +63,9 @@ pub fn flow_of(name: &Arc<str>, plan: &Plan, languages: &[Language]) -> Flow {
     }
     let exit = if plan.then.is_some() { "then" } else { "goodbye" };
     steps.insert("wait".into(), plan.step(plan.queues.clone(), exit, keys));
-    Flow { name: name.clone(), start: "wait".into(), common: Common { languages: languages.to_vec(), ..Common::default() }, steps }
+    if let Some(agent) = plan.hand_to {
+        steps.insert("hand".into(), Verb::Transfer(Transfer { to: To::Agent(agent, "wait".into()) }));
+    }
+    let start = if plan.hand_to.is_some() { "hand" } else { "wait" };
+    Flow { name: name.clone(), start: start.into(), common: Common { languages: languages.to_vec(), ..Common::default() }, steps }
 }

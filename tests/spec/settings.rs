@@ -181,6 +181,7 @@ pub fn dial(centre: &mut Centre, call: u64, words: &[&str]) -> Dialled {
         let (id, wait) = agent.split_once('/').expect("agent=id/wait");
         (AgentId(number(id)), span(wait))
     });
+    plan.hand_to = option("hand_to").map(|agent| AgentId(number(agent)));
     plan.again = words.contains(&"again");
     plan.then = option("then").map(|name| leads(centre, name));
     plan.keys = words.iter().filter_map(|word| key(centre, word)).collect();

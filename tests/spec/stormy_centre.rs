@@ -89,6 +89,7 @@ fn number(centre: &mut Centre, index: usize, random: &mut Random) -> PhoneNumber
             .then(|| (AgentId(AGENTS.start + random.below(16) as u64), Duration::from_secs(1 + random.below(20) as u64))),
         keys: vec![('9', leads(centre, QUEUES[(first + 2) % 5], random))],
         then: random.one_in(2).then(|| leads(centre, QUEUES[(first + 3) % 5], random)),
+        hand_to: random.one_in(6).then(|| AgentId(AGENTS.start + random.below(16) as u64)),
         again: false,
     };
     let tag = *random.pick(&["en", "en", "es"]);

@@ -222,3 +222,21 @@ fn a_caller_whose_agent_vanished_leaves_the_queue_as_the_flow_says() {
         ",
     );
 }
+
+/// A flow's transfers are counted as an agent's are, done or not.
+#[test]
+fn a_flow_hands_the_caller_to_an_agent_and_that_is_a_transfer() {
+    check(
+        "
+        queue nurse
+        agent 1007   nurse  ready
+        agent 1008   nurse  not-ready
+        09:00:00  call 1 -> nurse hand_to=1008  => transferred false, enter 1 nurse, ring 1 1007
+        09:00:01  1007 answers 1        => bridge 1 1007
+        09:00:20  1007 hangs up         => record 1 answered
+        09:01:00  call 2 -> nurse hand_to=1007  => transferred true, ring 2 1007, enter
+        09:01:02  1007 answers 2        => bridge 2 1007
+        09:01:20  1007 hangs up         => record 2 answered
+        ",
+    );
+}
