@@ -44,6 +44,8 @@ pub struct Call {
     pub treatment: Option<QueueId>,
     /// Kept for this agent alone until then.
     pub preferred: Option<(AgentId, Time)>,
+    /// Offered to nobody before: we could not place its last offer.
+    pub paused: Option<Time>,
     /// Agents that a hold keeps this call from.
     pub held_from: Vec<AgentId>,
     /// Sent to this agent's own hands.

@@ -232,6 +232,7 @@ impl Acd {
         self.end_visits(id, VisitOutcome::Withdrawn(Withdrawal::Elsewhere), out);
         self.release_holds(id);
         self.release_preferred(id);
+        self.end_pause(id);
         self.clear_flow_timer(id);
         let call = self.calls.get_mut(id).expect("the call is alive");
         if let Some(due) = call.answer_due.take() {
@@ -263,6 +264,7 @@ impl Acd {
             call.over = Some((since, Disposition::Answered));
             call.parked = None;
             self.release_holds(id);
+            self.end_pause(id);
             self.end_segment(id, leg, false, out);
             return self.finish_after_agent(id, out);
         }
@@ -321,7 +323,7 @@ impl Acd {
         let call = self.calls.remove(id).expect("a call closes once");
         assert!(call.visits.is_empty() && call.offers.is_empty(), "a call that closes waits nowhere");
         assert!(call.held_from.is_empty() && call.preferred.is_none(), "a call that closes is held from nobody");
-        assert!(call.flow_due.is_none() && call.answer_due.is_none(), "a call that closes has no deadline");
+        assert!(call.flow_due.is_none() && call.answer_due.is_none() && call.paused.is_none(), "a call that closes has no deadline");
         let (ended_at, disposition) = call.over.expect("a call that closes is over");
         assert!(call.arrived_at <= ended_at, "nobody leaves before they arrive");
         self.note(Fact::CallEnded { call: id, did: call.did.clone(), disposition: disposition.clone(), arrived_at: call.arrived_at }, out);
@@ -370,6 +372,7 @@ fn new_call(
         announcement: None,
         treatment: None,
         preferred: None,
+        paused: None,
         held_from: Vec::new(),
         direct: None,
         transferring: false,

@@ -20,6 +20,8 @@ pub enum Deadline {
     WrapUp(AgentId),
     /// When an agent and a call are kept apart no longer.
     HoldEnds(AgentId, CallId),
+    /// When a call whose offer we could not place may be offered again.
+    PauseEnds(CallId),
     /// When a call is kept for one agent no longer.
     Preferred(CallId),
     /// When the next of ladder, comfort and longest wait comes.

@@ -64,6 +64,8 @@ pub enum Excluded {
     Reserved,
     /// The call is kept for another agent.
     Preferred(AgentId, Time),
+    /// We could not place the call's last offer: it is offered to nobody until then.
+    Paused(Time),
     /// Rings one more agent only then.
     Progressive(Option<Time>),
 }

@@ -236,6 +236,7 @@ impl Acd {
         let call = self.calls.get(id).expect("just listed");
         expected.extend(call.answer_due.map(|due| (due, Deadline::Answer(id))));
         expected.extend(call.flow_due.map(|due| (due, Deadline::FlowStep(id))));
+        expected.extend(call.paused.map(|until| (until, Deadline::PauseEnds(id))));
         expected.extend(call.preferred.map(|(_, until)| (until, Deadline::Preferred(id))));
         for visit in &call.visits {
             // What came while the call rang is put off until it rings no longer.

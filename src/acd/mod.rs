@@ -193,6 +193,7 @@ impl Acd {
                 self.wrap_up_over(seat, out);
             }
             Deadline::HoldEnds(agent, call) => self.hold_ends(agent, call),
+            Deadline::PauseEnds(call) => self.pause_ends(call, out),
             Deadline::Preferred(call) => self.give_to_all(call),
             Deadline::Visit(call, queue) => self.visit_due(call, queue, out),
         }

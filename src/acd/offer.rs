@@ -15,6 +15,9 @@ use super::fact::Fact;
 use crate::model::{CallId, Destination, Hearing, LegId, OfferId, PlayId, Prompt, QueueId, hearing};
 use std::time::Duration;
 
+/// A call whose offer we could not place is offered to nobody for so long: what we lack is not there again at once.
+const AFTER_A_SHORTAGE: Duration = Duration::from_secs(1);
+
 impl Acd {
     /// The one place where an agent is rung.
     pub fn take_offer(&mut self, id: CallId, queue: Option<QueueId>, seat: Seat, out: &mut Vec<Command>) {
@@ -66,7 +69,7 @@ impl Acd {
         if !progressive && let Some(at) = visit.next_ring.take() {
             self.deadlines.clear(at, Deadline::Progressive(id, queue));
         }
-        let more = alive && (own.strategy == Strategy::RingAll || progressive && ringing < visit.rings as usize);
+        let more = alive && call.paused.is_none() && (own.strategy == Strategy::RingAll || progressive && ringing < visit.rings as usize);
         let slot = self.routing.queues.entry(queue).or_default();
         if more {
             slot.ringing.insert(rank);
@@ -221,15 +224,40 @@ impl Acd {
         self.refused(own, refusal, out);
     }
 
-    /// We could not place it: nobody is to blame, and the agent is as free as before.
+    /// We could not place it: nobody is to blame, the agent is as free as before, and the call keeps its place for another attempt.
     pub fn offer_failed(&mut self, offer: OfferId, out: &mut Vec<Command>) {
         if !self.offers.contains(offer) {
             return self.obsolete("offer_failed", out);
         }
         let own = self.end_offer(offer, OfferOutcome::Withdrawn(WithdrawWhy::Shortage), out);
+        self.end_pause(own.call);
+        let until = self.now + AFTER_A_SHORTAGE;
+        self.calls.get_mut(own.call).expect("an offer's call is alive").paused = Some(until);
+        self.deadlines.set(until, Deadline::PauseEnds(own.call));
         let seat = self.desks.seat(own.agent).expect("an offer's agent is known");
         self.agent_is_free(seat, out);
         self.offer_fell_through(own.call, own.queue, out);
+    }
+
+    /// It may be offered again; the caller of this puts it back into the lines.
+    pub fn end_pause(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if let Some(until) = call.paused.take() {
+            self.deadlines.forget(until, Deadline::PauseEnds(id));
+        }
+    }
+
+    pub fn pause_ends(&mut self, id: CallId, out: &mut Vec<Command>) {
+        self.end_pause(id);
+        if self.is_in_line(id) {
+            self.index_call(id);
+            return self.todo.waiting.push(id);
+        }
+        let ringing = self.calls.get(id).and_then(|call| call.visits.iter().find(|visit| visit.stage == Stage::Ringing));
+        if let Some(queue) = ringing.map(|visit| visit.queue) {
+            self.watch_ringing(id, queue);
+            self.ring_others(id, queue, out);
+        }
     }
 
     /// We give the offer up: it rang out, it was never bridged, or its station is lost.

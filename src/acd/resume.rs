@@ -103,6 +103,9 @@ impl Acd {
         if let Some(due) = call.flow_due {
             self.deadlines.set(due, Deadline::FlowStep(id));
         }
+        if let Some(until) = call.paused {
+            self.deadlines.set(until, Deadline::PauseEnds(id));
+        }
         if let Some((_, until)) = call.preferred {
             self.deadlines.set(until, Deadline::Preferred(id));
         }

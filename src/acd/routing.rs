@@ -168,9 +168,10 @@ impl Acd {
         }
     }
 
-    /// Whether a call waits with nothing of it ringing: it is in the lines and may be offered.
+    /// Whether a call waits with nothing of it ringing, and may be offered: it is in the lines.
     pub fn is_in_line(&self, call: CallId) -> bool {
-        self.calls.get(call).is_some_and(|call| !call.visits.is_empty() && call.offers.is_empty() && call.over.is_none())
+        let waits = |call: &super::call::Call| !call.visits.is_empty() && call.offers.is_empty() && call.over.is_none();
+        self.calls.get(call).is_some_and(|call| waits(call) && call.paused.is_none())
     }
 
     /// Puts a waiting call into its queues' lines, or into that of the one agent it is kept for.

@@ -335,6 +335,7 @@ fn random_event(random: &mut Random, acd: &Acd, next_call: &mut u64) -> Event {
         13 => Event::OfferAlerting { offer },
         14..=18 => Event::OfferAccepted { offer },
         19..=23 => Event::Bridged { offer },
+        24 if random.below(3) == 0 => Event::OfferFailed { offer },
         24 => Event::OfferRefused { offer, refusal },
         25 => Event::LegHeld { leg, held: random.below(2) == 0 },
         26 => Event::TransferAsked { by: leg, to, kind: [TransferKind::Blind, TransferKind::Consult][(random.below(5) == 0) as usize] },

@@ -137,11 +137,13 @@ impl Acd {
         self.schedule_visit(id, queue);
     }
 
-    /// Music, and into the lines.
+    /// Music, and into the lines as soon as it may be offered.
     pub fn start_waiting(&mut self, id: CallId, out: &mut Vec<Command>) {
         self.start_music(id, out);
-        self.index_call(id);
-        self.todo.waiting.push(id);
+        if self.is_in_line(id) {
+            self.index_call(id);
+            self.todo.waiting.push(id);
+        }
     }
 
     pub fn start_music(&mut self, id: CallId, out: &mut Vec<Command>) {

@@ -106,6 +106,9 @@ impl Acd {
             return Some(Excluded::Refused(hold.why, hold.until));
         }
         let own = self.calls.get(call)?;
+        if let Some(until) = own.paused {
+            return Some(Excluded::Paused(until));
+        }
         if let Some((agent, until)) = own.preferred.filter(|(agent, _)| *agent != desk.id) {
             return Some(Excluded::Preferred(agent, until));
         }

@@ -64,6 +64,7 @@ fn standing_in_words(standing: &Standing, now: Time) -> String {
             Excluded::Refused(refusal, until) => format!("{} this call; may have it in {} s", refused(*refusal), seconds(until)),
             Excluded::Reserved => "kept free for calls that need a scarce skill".to_string(),
             Excluded::Preferred(agent, until) => format!("the call is kept for agent {agent} for another {} s", seconds(until)),
+            Excluded::Paused(until) => format!("we lacked the means to ring; again in {} s", seconds(until)),
             Excluded::Progressive(Some(until)) => format!("rings in {} s", seconds(until)),
             Excluded::Progressive(None) => "another agent rings".to_string(),
         },

@@ -250,6 +250,7 @@ impl Driver {
             "alerts" => Event::OfferAlerting { offer },
             "accepts" => Event::OfferAccepted { offer },
             "bridged" => Event::Bridged { offer },
+            "fails" => Event::OfferFailed { offer },
             word => Event::OfferRefused { offer, refusal: words::refusal(word).unwrap_or_else(|| panic!("agents do not do that: {word}")) },
         }
     }

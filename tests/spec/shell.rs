@@ -101,7 +101,9 @@ impl Shell {
                     self.late = Some(*offer);
                 }
             }
-            Event::OfferRefused { offer, .. } => self.ending.extend(self.offers.get(offer).map(|gone| gone.leg)),
+            Event::OfferRefused { offer, .. } | Event::OfferFailed { offer } => {
+                self.ending.extend(self.offers.get(offer).map(|gone| gone.leg))
+            }
             Event::Bridged { offer } => {
                 if let Some(alive) = self.offers.get_mut(offer) {
                     alive.ring = Ring::Joined;

@@ -170,6 +170,7 @@ impl Storm {
         match (ring, self.random.below(12)) {
             (Ring::Dialled, 0..=1) => Some(Event::OfferAlerting { offer }),
             (Ring::Dialled, 2..=8) => Some(Event::OfferAccepted { offer }),
+            (Ring::Dialled, 9) => Some(Event::OfferFailed { offer }),
             (Ring::Dialled, _) => Some(Event::OfferRefused { offer, refusal: *self.random.pick(&refusals) }),
             (Ring::Joining, 0..=9) => Some(Event::Bridged { offer }),
             _ => None,

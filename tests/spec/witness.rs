@@ -5,7 +5,8 @@
 
 use crate::ledger::Ledger;
 use careline::acd::call::{Place, Stage};
-use careline::acd::{AgentState, Command, Config, Event, Fact, Figures};
+use careline::acd::fact::OfferOutcome;
+use careline::acd::{AgentState, Command, Config, Event, Fact, Figures, WithdrawWhy};
 use careline::ivr::node::Verb;
 use careline::model::{AgentId, CallId, Class, PhoneNumber, QueueId, RequirementClass, Term, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,8 @@ pub struct Witness {
     agents: BTreeMap<AgentId, (AgentState, Time)>,
     /// Refused: kept apart until then.
     held: BTreeMap<(AgentId, CallId), Time>,
+    /// We could not place its offer: kept from everybody until then.
+    paused: BTreeMap<CallId, Time>,
     /// Callers who spoke to an agent before: their calls may be kept for that agent.
     returning: BTreeSet<PhoneNumber>,
     callers: BTreeMap<CallId, Caller>,
@@ -50,8 +53,8 @@ pub struct Witness {
 impl Witness {
     pub fn new(config: Config) -> Witness {
         let ledger = Ledger::default();
-        let (stays, agents, held) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Witness { config, ledger, stays, agents, held, returning: BTreeSet::new(), callers: BTreeMap::new() }
+        let (stays, agents, held, paused) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Witness { config, ledger, stays, agents, held, paused, returning: BTreeSet::new(), callers: BTreeMap::new() }
     }
 
     /// Before the core hears it.
@@ -121,6 +124,9 @@ impl Witness {
                 assert_eq!((stay.stage, stay.entered_at), (*stage, *entered_at), "the end of call {call} in queue {queue}");
             }
             Fact::OfferMade { call, queue: Some(queue), agent, .. } => self.nobody_is_passed_over(at, *call, *queue, *agent),
+            Fact::OfferEnded { call, outcome: OfferOutcome::Withdrawn(WithdrawWhy::Shortage), .. } => {
+                self.paused.insert(*call, at + Duration::from_secs(1));
+            }
             Fact::Held { agent, call, until, .. } => {
                 assert!(*until > at, "a hold of no length: {agent} and {call}");
                 self.held.insert((*agent, *call), *until);
@@ -136,6 +142,7 @@ impl Witness {
             Fact::CallEnded { call, .. } => {
                 assert!(!self.stays.keys().any(|(other, _)| other == call), "call {call} ends in a queue");
                 self.held.retain(|(_, other), _| other != call);
+                self.paused.remove(call);
                 self.callers.remove(call);
             }
             _ => {}
@@ -192,7 +199,7 @@ impl Witness {
     }
 
     fn is_held(&self, at: Time, call: CallId, agent: AgentId) -> bool {
-        self.held.get(&(agent, call)).is_some_and(|until| *until > at)
+        [self.held.get(&(agent, call)), self.paused.get(&call)].into_iter().flatten().any(|until| *until > at)
     }
 
     /// Whether a named hold may keep a call from an agent: refused, reserved, or kept for the agent whom the caller is to reach first.

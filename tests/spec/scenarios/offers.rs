@@ -272,3 +272,61 @@ fn the_agent_hears_queue_and_language_before_the_bridge() {
         ",
     );
 }
+
+/// A want of ours, not of the agent's: no blame, no lost idle time, and one attempt a second instead of a storm of them.
+#[test]
+fn an_offer_that_we_could_not_place_blames_nobody() {
+    check(
+        "
+        queue nurse
+        rules no_answers=1
+        agent 1007   nurse  ready
+        agent 1008   nurse  ready
+        09:00:00  call 1 -> nurse       => ring 1 1007
+        09:00:00  1007 fails 1          => offer 1 1007 shortage, agent 1007 ready, hold, leave, end
+        09:00:00.5  why 1 1008 Paused
+        09:00:00.6  call 2 -> nurse     => ring 2 1007
+        09:00:00.7  2 hangs up          => withdraw 2 1007 caller-left
+        09:00:01  .                     => ring 1 1007
+        09:00:01  1007 fails 1          => offer 1 1007 shortage
+        09:00:01.5  call 3 -> nurse     => ring 3 1007
+        09:00:02  .                     => ring 1 1008
+        ",
+    );
+}
+
+/// Who rings already goes on ringing; nobody else is tried until the second is over.
+#[test]
+fn ring_all_tries_again_a_second_after_a_shortage() {
+    check(
+        "
+        queue nurse  strategy=ring-all
+        agent 1007   nurse  ready
+        agent 1008   nurse  ready
+        09:00:00  call 1 -> nurse       => ring 1 1007, ring 1 1008
+        09:00:02  1007 fails 1          => agent 1007 ready
+        09:00:02.5  1008 declines 1     => hold 1008 1 10s
+        09:00:03  .                     => ring 1 1007
+        09:00:04  1007 fails 1
+        09:00:04.5  1 hangs up          => record 1 abandoned
+        09:00:06  .
+        ",
+    );
+}
+
+/// In another queue too, once the caller's key has moved them there.
+#[test]
+fn a_shortage_goes_with_the_caller() {
+    check(
+        "
+        queue billing
+        queue nurse
+        agent 1007   billing  ready
+        agent 1008   nurse  ready
+        09:00:00  call 1 -> billing 9=nurse  => ring 1 1007
+        09:00:00  1007 fails 1
+        09:00:00.3  1 presses 9         => enter 1 nurse
+        09:00:01  .                     => ring 1 1008
+        ",
+    );
+}
