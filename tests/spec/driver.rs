@@ -270,7 +270,12 @@ impl Driver {
 
     fn see(&mut self, who: &str, what: &str) {
         let view = self.acd.view(self.now);
+        let short = |queue| {
+            let figures = view.figures.queues.iter().filter(|((id, _), _)| *id == queue);
+            figures.map(|(_, figures)| figures.abandoned_short()).sum::<u64>()
+        };
         let seen = match self.centre.queue_named(who) {
+            Some(queue) if what.starts_with("short") => format!("short {}", short(queue)),
             Some(queue) => view.queues[&queue].open.to_string(),
             None => words::state_word(view.agents[&AgentId(number(who))].state),
         };

@@ -2,6 +2,23 @@
 
 use crate::driver::check;
 
+/// The boundary is part of short: exactly five seconds is, a microsecond more is not.
+#[test]
+fn an_abandonment_after_just_the_short_wait_is_short() {
+    check(
+        "
+        queue nurse  short=5s
+        agent 1007   nurse  not-ready
+        09:00:00  call 1 -> nurse
+        09:00:05  1 hangs up            => leave 1 nurse abandoned
+        09:00:05  see nurse short 1
+        09:01:00  call 2 -> nurse
+        09:01:05.000001  2 hangs up     => leave 2 nurse abandoned
+        09:01:06  see nurse short 1
+        ",
+    );
+}
+
 #[test]
 fn after_the_longest_wait_the_flow_goes_on() {
     check(
