@@ -11,6 +11,7 @@ mod process;
 mod reached;
 mod refused;
 mod sound;
+mod stations;
 mod stopped;
 mod volume;
 
