@@ -1,5 +1,4 @@
 //! The SIP stack's costs: instructions and time to read an INVITE, and to carry a whole call. `cargo bench --bench sip_parse [parse|call]`.
-#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 use careline::model::Time;
 use careline::sip::message::{Core, Message};

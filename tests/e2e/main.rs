@@ -1,6 +1,4 @@
 //! End to end: callers by SIPp, agents by baresip, and what each of them heard.
-// The bans are for the pure floors: real clients need real clocks and threads.
-#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 mod caller;
 mod centre;

@@ -82,41 +82,34 @@ impl Centre {
     /// Where each state leads, and how fast.
     fn moves(&self, [english, bilingual, line_e, line_s]: State) -> Vec<(f64, State)> {
         let [all_english, all_bilingual] = self.agents;
-        let mut moves = Vec::new();
         // An English caller takes an English-only agent first, else a bilingual.
-        moves.push((
-            self.arrivals[0],
-            match (english < all_english, bilingual < all_bilingual) {
-                (true, _) => [english + 1, bilingual, line_e, line_s],
-                (false, true) => [english, bilingual + 1, line_e, line_s],
-                (false, false) => [english, bilingual, line_e + 1, line_s],
-            },
-        ));
-        moves.push((
-            self.arrivals[1],
-            match bilingual < all_bilingual {
-                true => [english, bilingual + 1, line_e, line_s],
-                false => [english, bilingual, line_e, line_s + 1],
-            },
-        ));
+        let english_comes = match (english < all_english, bilingual < all_bilingual) {
+            (true, _) => [english + 1, bilingual, line_e, line_s],
+            (false, true) => [english, bilingual + 1, line_e, line_s],
+            (false, false) => [english, bilingual, line_e + 1, line_s],
+        };
+        let spanish_comes = match bilingual < all_bilingual {
+            true => [english, bilingual + 1, line_e, line_s],
+            false => [english, bilingual, line_e, line_s + 1],
+        };
         // A freed English-only agent serves English; a freed bilingual Spanish first.
-        moves.push((
-            english as f64 / self.handle,
-            match line_e > 0 {
-                true => [english, bilingual, line_e - 1, line_s],
-                false => [english.saturating_sub(1), bilingual, line_e, line_s],
-            },
-        ));
-        moves.push((
-            bilingual as f64 / self.handle,
-            match (line_s > 0, line_e > 0) {
-                (true, _) => [english, bilingual, line_e, line_s - 1],
-                (false, true) => [english, bilingual, line_e - 1, line_s],
-                (false, false) => [english, bilingual.saturating_sub(1), line_e, line_s],
-            },
-        ));
-        moves.push((line_e as f64 / self.patience, [english, bilingual, line_e.saturating_sub(1), line_s]));
-        moves.push((line_s as f64 / self.patience, [english, bilingual, line_e, line_s.saturating_sub(1)]));
+        let english_freed = match line_e > 0 {
+            true => [english, bilingual, line_e - 1, line_s],
+            false => [english.saturating_sub(1), bilingual, line_e, line_s],
+        };
+        let bilingual_freed = match (line_s > 0, line_e > 0) {
+            (true, _) => [english, bilingual, line_e, line_s - 1],
+            (false, true) => [english, bilingual, line_e - 1, line_s],
+            (false, false) => [english, bilingual.saturating_sub(1), line_e, line_s],
+        };
+        let mut moves = vec![
+            (self.arrivals[0], english_comes),
+            (self.arrivals[1], spanish_comes),
+            (english as f64 / self.handle, english_freed),
+            (bilingual as f64 / self.handle, bilingual_freed),
+            (line_e as f64 / self.patience, [english, bilingual, line_e.saturating_sub(1), line_s]),
+            (line_s as f64 / self.patience, [english, bilingual, line_e, line_s.saturating_sub(1)]),
+        ];
         moves.retain(|(rate, to)| *rate > 0.0 && to[2] <= LINE && to[3] <= LINE);
         moves
     }
