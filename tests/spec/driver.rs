@@ -137,7 +137,8 @@ impl Driver {
         let mut got: Vec<&String> = said.iter().filter(|text| compared.contains(&kind(text))).collect();
         // A kind alone: none of it.
         let mut expected: Vec<&String> = line.expect.iter().filter(|text| text.contains(' ')).collect();
-        (got.sort(), expected.sort());
+        got.sort();
+        expected.sort();
         assert!(got == expected, "line {}: {}\nexpected {expected:?}\ngot      {got:?}\nall said {said:#?}", line.number, line.text);
     }
 
