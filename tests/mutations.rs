@@ -7,7 +7,7 @@ mod rustc;
 use rustc::{Scratch, compile_floors, rustc, text};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const FLOORS: [&str; 3] = ["model", "ivr", "acd"];
 const FLAGS: [&str; 2] = ["-C", "debuginfo=0"];
@@ -32,29 +32,30 @@ fn every_mutation_is_caught() {
     if let Ok(only) = std::env::var("MUTATION") {
         patches.retain(|path| path.file_stem().is_some_and(|stem| stem == only.as_str()));
     }
-    let (left, survived) = (Mutex::new(patches.iter()), Mutex::new(Vec::new()));
+    let next = AtomicUsize::new(0);
+    let survivors = || -> Vec<String> {
+        let mine = std::iter::from_fn(|| patches.get(next.fetch_add(1, Ordering::Relaxed)));
+        mine.filter_map(|patch| survives(&scratch, patch)).collect()
+    };
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(patch) = next(&left) {
-                    let name = patch.file_stem().expect("a name").to_string_lossy().into_owned();
-                    let verdict = judge(&scratch.0.join(&name), Some(patch));
-                    match &verdict {
-                        Ok(Some(test)) => println!("{name}: caught by {test}"),
-                        Ok(None) => survived.lock().expect("unpoisoned").push(format!("{name}: nobody notices")),
-                        Err(why) => survived.lock().expect("unpoisoned").push(format!("{name}: {why}")),
-                    }
-                }
-            });
-        }
+    let survived: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(survivors)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a worker judges to the end")).collect()
     });
-    let survived = survived.into_inner().expect("unpoisoned");
     assert!(survived.is_empty(), "{}", survived.join("\n"));
 }
 
-fn next<'a>(left: &Mutex<std::slice::Iter<'a, PathBuf>>) -> Option<&'a PathBuf> {
-    left.lock().expect("unpoisoned").next()
+/// What is wrong with a patch, unless it is caught.
+fn survives(scratch: &Scratch, patch: &Path) -> Option<String> {
+    let name = patch.file_stem().expect("a name").to_string_lossy().into_owned();
+    match judge(&scratch.0.join(&name), Some(patch)) {
+        Ok(Some(test)) => {
+            println!("{name}: caught by {test}");
+            None
+        }
+        Ok(None) => Some(format!("{name}: nobody notices")),
+        Err(why) => Some(format!("{name}: {why}")),
+    }
 }
 
 /// Which test fails with this patch applied; `Ok(None)`: none. An error where the patch does not apply or compile.
@@ -108,6 +109,10 @@ fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap_or_else(|e| panic!("{}: {e}", from.display())) {
         let path = entry.expect("readable").path();
         let target = to.join(path.file_name().expect("has a name"));
-        if path.is_dir() { copy(&path, &target) } else { drop(std::fs::copy(&path, &target).expect("a file can be copied")) }
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).expect("a file can be copied");
+        }
     }
 }
