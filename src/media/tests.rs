@@ -286,7 +286,9 @@ fn keys_are_reported_once_and_relayed_under_the_others_number() {
     centre.event();
     caller.press(101, 3);
     assert_eq!(centre.event(), Event::Key { leg: CALLER, key: '3' });
-    let packets: Vec<_> = (0..5).map(|_| agent.receive()).collect();
+    // The end of the key before may still have been on its way when the bridge came.
+    let first = std::iter::repeat_with(|| agent.receive()).take(10).find(|(_, payload)| payload[0] == 3).expect("the key is relayed");
+    let packets: Vec<_> = std::iter::once(first).chain((1..5).map(|_| agent.receive())).collect();
     for (index, (header, payload)) in packets.iter().enumerate() {
         assert_eq!((header.payload_type, payload[0], payload[1] >> 7), (96, 3, u8::from(index > 1)));
         assert_eq!(header.timestamp, packets[0].0.timestamp);
