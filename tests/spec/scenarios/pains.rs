@@ -1,4 +1,10 @@
 //! What users of other products complain of (features.md §2), by number: here it never happens.
+//!
+//! Those that stand under a better name elsewhere: 2 and 8 in `defects` (agent and call agree; a refusal never ends the caller), 5 in
+//! `defects` and `offers` (one answer; the slower of a ring-all lose nothing), 7 in `callers` and `offers` (a caller who leaves silences the
+//! phone; a late answer gets a withdrawal), 10 in `defects` and in the comparison of figures with records after every scenario, 13 in
+//! `reload`, 25 in `queues` (nobody who could ever serve, judged again at each log-out). 14, 17 and 18 need more than the core: the tests of
+//! `metrics`, `tests/e2e` and the tests of `store`.
 
 use crate::driver::check;
 
