@@ -3,9 +3,16 @@
 use crate::model::{AgentId, CallId, OfferId, QueueId, Time};
 use std::collections::BTreeSet;
 
-/// Why a deadline was set. What is due at the same time is applied in this order.
+/// Why a deadline was set. What is due at the same time is applied in this order: first all that lifts a hold, so that whoever is matched
+/// at that moment is matched without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deadline {
+    /// When an agent and a call are kept apart no longer.
+    HoldEnds(AgentId, CallId),
+    /// When a call whose offer we could not place may be offered again.
+    PauseEnds(CallId),
+    /// When a call is kept for one agent no longer.
+    Preferred(CallId),
     /// When a caller's leg should have been established.
     Answer(CallId),
     /// When the flow's timer comes.
@@ -18,14 +25,15 @@ pub enum Deadline {
     Progressive(CallId, QueueId),
     /// When after-call work is over.
     WrapUp(AgentId),
-    /// When an agent and a call are kept apart no longer.
-    HoldEnds(AgentId, CallId),
-    /// When a call whose offer we could not place may be offered again.
-    PauseEnds(CallId),
-    /// When a call is kept for one agent no longer.
-    Preferred(CallId),
     /// When the next of ladder, comfort and longest wait comes.
     Visit(CallId, QueueId),
+}
+
+impl Deadline {
+    /// Lifts a hold, and does nothing else.
+    pub fn lifts_a_hold(self) -> bool {
+        matches!(self, Deadline::HoldEnds(..) | Deadline::PauseEnds(_) | Deadline::Preferred(_))
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -102,7 +102,10 @@ impl Acd {
             while let Some((at, deadline)) = self.deadlines.take_due(now) {
                 self.now = at.max(self.now);
                 self.deadline_came(deadline, out);
-                self.settle(out);
+                // Nobody is matched before every hold that ends at this moment has ended.
+                if !deadline.lifts_a_hold() || self.deadlines.next() != Some(at) {
+                    self.settle(out);
+                }
             }
         }
         self.now = now;

@@ -45,6 +45,8 @@ pub struct Witness {
     held: BTreeMap<(AgentId, CallId), Time>,
     /// We could not place its offer: kept from everybody until then.
     paused: BTreeMap<CallId, Time>,
+    /// The configuration that is in force from then on.
+    coming: Option<(Time, Box<Config>)>,
     /// Callers who spoke to an agent before: their calls may be kept for that agent.
     returning: BTreeSet<PhoneNumber>,
     callers: BTreeMap<CallId, Caller>,
@@ -54,13 +56,15 @@ impl Witness {
     pub fn new(config: Config) -> Witness {
         let ledger = Ledger::default();
         let (stays, agents, held, paused) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Witness { config, ledger, stays, agents, held, paused, returning: BTreeSet::new(), callers: BTreeMap::new() }
+        Witness { config, ledger, stays, agents, held, paused, coming: None, returning: BTreeSet::new(), callers: BTreeMap::new() }
     }
 
     /// Before the core hears it.
     pub fn told(&mut self, now: Time, event: &Event) {
+        self.reload_by(Time(u64::MAX));
         match event {
-            Event::ConfigChanged(config) => self.reload(config),
+            // What was due before is still done as it was.
+            Event::ConfigChanged(config) => self.coming = Some((now, config.clone())),
             Event::CallArrived { call, from, to, .. } => {
                 let caller = self.caller(now, from, to);
                 self.callers.insert(*call, caller);
@@ -68,6 +72,12 @@ impl Witness {
             _ => {}
         }
         self.ledger.told(now, event);
+    }
+
+    fn reload_by(&mut self, at: Time) {
+        if let Some((_, config)) = self.coming.take_if(|(from, _)| *from <= at) {
+            self.reload(&config);
+        }
     }
 
     /// A queue that is taken from the configuration serves who waits, by those who served it.
@@ -98,6 +108,7 @@ impl Witness {
     pub fn saw(&mut self, command: &Command) {
         self.ledger.saw(command);
         if let Command::Note { at, fact, .. } = command {
+            self.reload_by(*at);
             self.noted(*at, fact);
         }
     }
