@@ -12,6 +12,7 @@ use crate::config::{self, Loaded};
 use crate::model::Time;
 use clap::{Parser, Subcommand};
 use std::future::Future;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -68,7 +69,8 @@ pub(crate) fn failed(error: &str) -> ExitCode {
 pub(crate) fn log_to_stderr() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 }
 
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
