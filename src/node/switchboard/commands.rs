@@ -1,0 +1,93 @@
+//! What the core asks for: one arm a command.
+
+use super::{HeldBack, Switchboard, local};
+use crate::acd::{Command, EndWhy, Event, Purpose, WithdrawWhy, command::Show};
+use crate::leg::{Ending, Input, Leg, Order};
+use crate::model::{AgentId, CallId, Destination, LegId, OfferId, QueueId};
+use crate::node::legs::{Entry, Role};
+use crate::sip;
+
+impl Switchboard {
+    pub(super) fn obey(&mut self, command: Command) {
+        match command {
+            Command::Answer { leg } => self.tell(leg, Input::Answer),
+            Command::Play { leg, play, prompts } => self.media.play(leg, play, prompts),
+            Command::StopPlay { leg, play } => self.media.stop_play(leg, play),
+            Command::StartTreatment { leg, queue } => self.music(leg, queue),
+            Command::StopTreatment { leg } => self.media.stop_music(leg),
+            Command::Dial { leg, call, target, purpose, show } => self.dial(leg, call, &target, purpose, &show),
+            Command::Withdraw { leg, why, .. } => {
+                self.tell(leg, Input::End(Ending::Withdrawn { elsewhere: why == WithdrawWhy::AnsweredElsewhere }));
+            }
+            Command::Hear { call, matrix, bridged } => self.media.hear(call, matrix, bridged),
+            Command::EndLeg { leg, why } => self.tell(leg, Input::End(Ending::Done { code: refusal_code(why) })),
+            Command::CloseRecord(record) => self.sinks.close(&record),
+            Command::Note { fact, .. } => self.sinks.note(&fact),
+            // Asked for by no flow and no queue that `config` lets through.
+            Command::Lookup { .. } | Command::Record { .. } | Command::Divert { .. } => {
+                unreachable!("the configuration offers no lookup, recording or diversion")
+            }
+        }
+    }
+
+    /// The queue's own music if there is a track of its name, else the house's.
+    fn music(&mut self, leg: LegId, queue: QueueId) {
+        self.media.start_music(leg, self.queues.get(&queue).map_or("", |name| name));
+    }
+
+    fn dial(&mut self, leg: LegId, call: CallId, target: &Destination, purpose: Purpose, show: &Show) {
+        let (Purpose::Offer(offer), &Destination::Agent(agent)) = (purpose, target) else {
+            unreachable!("the core dials agents only");
+        };
+        let Some(address) = self.open(call, leg) else {
+            // Our shortage, not the agent's fault.
+            self.events.push_back(Event::OfferFailed { offer });
+            return;
+        };
+        let engaged = self.legs.engages(agent);
+        let mut orders = std::mem::take(&mut self.orders);
+        let machine = Leg::dialled(local(leg, address), &mut orders);
+        self.legs.insert(leg, Entry { machine, role: Role::Offer(offer, agent), dialog: None });
+        for order in orders.drain(..) {
+            match order {
+                // The CANCEL of a withdrawn offer waits for the station's first response (RFC 3261 §9.1): an INVITE that overtook it
+                // would ring an agent who still has a call.
+                Order::Invite { sdp } if engaged => self.held_back.push(HeldBack { agent, offer, leg, sdp, show: show.clone() }),
+                Order::Invite { sdp } => self.invite(leg, agent, offer, sdp, show),
+                other => self.carry_out(leg, other),
+            }
+        }
+        self.orders = orders;
+        self.sinks.dispatched(self.received.elapsed());
+    }
+
+    pub(super) fn invite(&mut self, leg: LegId, agent: AgentId, offer: OfferId, sdp: String, show: &Show) {
+        let language = show.language.as_str().to_ascii_uppercase();
+        let invite = sip::Invite {
+            user: agent.to_string(),
+            caller_name: show.queue.as_ref().map_or_else(|| language.clone(), |queue| format!("{queue} · {language}")),
+            from_user: "careline".to_string(),
+            sdp: Some(sdp.into_bytes()),
+            ..sip::Invite::default()
+        };
+        match self.endpoint.invite(self.clock.now(), invite, &mut self.outputs) {
+            Ok(dialog) => self.legs.set_dialog(leg, dialog),
+            Err(sip::NotReachable) if self.endpoint.is_registered(&agent.to_string()) => {
+                // The stack is full.
+                self.tell(leg, Input::End(Ending::Withdrawn { elsewhere: false }));
+                self.events.push_back(Event::OfferFailed { offer });
+            }
+            Err(sip::NotReachable) => self.tell(leg, Input::TimedOut),
+        }
+    }
+}
+
+/// The response to a caller whom we do not take.
+fn refusal_code(why: EndWhy) -> u16 {
+    match why {
+        EndWhy::Done => 480,
+        EndWhy::NotFound => 404,
+        EndWhy::Full => 503,
+        EndWhy::Failed => 500,
+    }
+}

@@ -1,0 +1,227 @@
+//! The switchboard: what a dialog, the media or the core says, passed on to whom it concerns. One thread owns all of it; one arm a
+//! command, one arm a report.
+
+mod commands;
+mod orders;
+mod reports;
+
+use super::clock::Clock;
+use super::legs::Legs;
+use super::sinks::Sinks;
+use crate::acd::{self, Acd, AgentState, Command, Config, Event, LegEnd};
+use crate::leg::negotiate::{Codec, Local};
+use crate::leg::{Ending, Input, Order};
+use crate::media::{self, Media};
+use crate::metrics::Edges;
+use crate::model::{AgentId, LegId, OfferId, Phi, QueueId, Time};
+use crate::sip::{self, Endpoint, Output};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// An INVITE that waits for its station to be free of the offer before.
+struct HeldBack {
+    agent: AgentId,
+    offer: OfferId,
+    leg: LegId,
+    sdp: String,
+    show: acd::command::Show,
+}
+
+pub struct Switchboard {
+    pub clock: Clock,
+    pub core: Acd,
+    pub endpoint: Endpoint,
+    pub media: Media,
+    pub sinks: Sinks,
+    /// Makes an agent ready when their station logs them in.
+    pub ready_on_register: bool,
+    /// No new calls: the node is stopping.
+    pub draining: bool,
+    legs: Legs,
+    held_back: Vec<HeldBack>,
+    /// Queues by name, for their music.
+    queues: BTreeMap<QueueId, Arc<str>>,
+    next_call: u64,
+    next_leg: u64,
+    events: VecDeque<Event>,
+    outputs: Vec<Output>,
+    commands: Vec<Command>,
+    orders: Vec<Order>,
+    /// When media was last found wanting.
+    shortage: Option<Instant>,
+    /// When the event that is being worked on reached us; for `dispatch_seconds`.
+    received: Instant,
+}
+
+impl Switchboard {
+    pub fn new(config: Config, endpoint: Endpoint, media: Media, sinks: Sinks, ready_on_register: bool) -> Switchboard {
+        let clock = Clock::start();
+        let queues = config.queues.iter().map(|(id, queue)| (*id, queue.name.clone())).collect();
+        Switchboard {
+            queues,
+            next_call: sinks.next_call(),
+            // The core numbers the legs that it dials from 1; callers' legs count on from the wall clock.
+            next_leg: clock.now().0,
+            clock,
+            core: Acd::new(config),
+            endpoint,
+            media,
+            sinks,
+            ready_on_register,
+            draining: false,
+            legs: Legs::default(),
+            held_back: Vec::new(),
+            events: VecDeque::new(),
+            outputs: Vec::new(),
+            commands: Vec::new(),
+            orders: Vec::new(),
+            shortage: None,
+            received: Instant::now(),
+        }
+    }
+
+    // ── what comes in ──
+
+    pub fn datagram(&mut self, flow: sip::Flow, bytes: &[u8], send: &mut impl FnMut(sip::Flow, &[u8])) {
+        self.received = Instant::now();
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.endpoint.handle_message(self.clock.now(), flow, bytes, &mut outputs);
+        self.outputs = outputs;
+        self.settle(send);
+    }
+
+    pub fn event(&mut self, event: Event, send: &mut impl FnMut(sip::Flow, &[u8])) {
+        self.received = Instant::now();
+        self.events.push_back(event);
+        self.settle(send);
+    }
+
+    pub fn heard(&mut self, event: media::Event, send: &mut impl FnMut(sip::Flow, &[u8])) {
+        self.received = Instant::now();
+        match event {
+            media::Event::PlayDone { leg, play } => self.events.push_back(Event::PlayDone { leg, play }),
+            media::Event::Key { leg, key } => self.events.push_back(Event::DigitsEntered { leg, digits: Phi(key.to_string()) }),
+            media::Event::Joined { offer } => self.events.push_back(Event::Bridged { offer }),
+            media::Event::Closed { stats, .. } => self.sinks.media_closed(&stats),
+            media::Event::Silent { leg } => tracing::info!(%leg, "silent for ten seconds"),
+        }
+        self.settle(send);
+    }
+
+    /// Fires whatever is due; true if anything was.
+    pub fn tick(&mut self, send: &mut impl FnMut(sip::Flow, &[u8])) -> bool {
+        let now = self.clock.now();
+        let due = self.next_wake().is_some_and(|at| at <= now);
+        self.received = Instant::now();
+        if self.endpoint.next_timer().is_some_and(|at| at <= now) {
+            let mut outputs = std::mem::take(&mut self.outputs);
+            self.endpoint.handle_timer(now, &mut outputs);
+            self.outputs = outputs;
+        }
+        if self.core.next_deadline().is_some_and(|at| at <= now) {
+            self.events.push_back(Event::DeadlineReached);
+        }
+        self.settle(send);
+        due
+    }
+
+    /// When [`Switchboard::tick`] must be called if nothing comes in.
+    pub fn next_wake(&self) -> Option<Time> {
+        [self.endpoint.next_timer(), self.core.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// What the edges hold, for the metrics.
+    pub fn edges(&self, inbox: usize) -> Edges {
+        let records = self.sinks.status();
+        let guards = self.endpoint.counts();
+        Edges {
+            core_inbox: inbox as u64,
+            sip_transactions: self.endpoint.transactions() as u64,
+            registrations: self.endpoint.registered() as u64,
+            media_sessions: self.media.sessions() as u64,
+            records_written: records.written,
+            records_doubled: records.doubled,
+            records_spooled: records.spooled,
+            records_lost: records.lost,
+            sip_requests: self
+                .endpoint
+                .requests()
+                .map(|(method, class, transport, count)| (method, class, transport.label(), count))
+                .collect(),
+            sip_guards: [guards.forbidden, guards.challenged, guards.malformed, guards.overloaded, guards.timeouts, guards.retransmitted],
+            rtp_received: self.media.totals().received(),
+            rtp_sent: self.media.totals().sent(),
+        }
+    }
+
+    /// Holds the core's state against its own rules: a broken one is an incident, and tells nobody's number.
+    pub fn check(&self) {
+        for (rule, what) in self.core.violations() {
+            tracing::error!(rule, what, "an invariant is violated");
+            self.sinks.violated(rule);
+        }
+    }
+
+    /// Waits until every record is written.
+    pub fn finish(self) {
+        self.sinks.finish();
+    }
+
+    /// Ends every call: the node stops. The core hears that each caller was lost and lets everybody else go; after-call work ends now,
+    /// so that every call has its record. True if there was anybody.
+    pub fn end_all(&mut self, send: &mut impl FnMut(sip::Flow, &[u8])) -> bool {
+        self.draining = true;
+        let callers = self.legs.callers();
+        for leg in &callers {
+            self.tell(*leg, Input::End(Ending::Done { code: 503 }));
+            self.events.push_back(Event::LegEnded { leg: *leg, cause: LegEnd::Lost });
+        }
+        self.settle(send);
+        let agents: Vec<AgentId> = self.core.config().agents.keys().copied().collect();
+        for agent in agents {
+            if matches!(self.core.agent_state(agent), Some(AgentState::WrapUp { .. })) {
+                self.events.push_back(Event::WrapUpDone { agent, code: None });
+            }
+        }
+        self.settle(send);
+        !callers.is_empty()
+    }
+
+    // ── the loop within ──
+
+    fn settle(&mut self, send: &mut impl FnMut(sip::Flow, &[u8])) {
+        loop {
+            for output in std::mem::take(&mut self.outputs) {
+                match output {
+                    Output::Send { flow, bytes } => send(flow, &bytes),
+                    Output::Close { .. } => {}
+                    Output::Report(report) => self.reported(report),
+                }
+            }
+            match self.events.pop_front() {
+                Some(event) => self.apply(event),
+                None if self.outputs.is_empty() => return,
+                None => {}
+            }
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
+        let mut commands = std::mem::take(&mut self.commands);
+        let name = event.name();
+        let begun = Instant::now();
+        self.core.handle(self.clock.now(), event, &mut commands);
+        self.sinks.handled(name, begun.elapsed());
+        for command in commands.drain(..) {
+            self.obey(command);
+        }
+        self.commands = commands;
+    }
+}
+
+/// Where a leg's sound is received.
+fn local(leg: LegId, address: SocketAddr) -> Local {
+    Local { address, session: leg.0, version: 1, codecs: vec![Codec::Pcmu, Codec::Pcma] }
+}

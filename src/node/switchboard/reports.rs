@@ -1,0 +1,111 @@
+//! What the dialogs and the registrar report: one arm a report.
+
+use super::{Switchboard, local};
+use crate::acd::{AgentState, Event};
+use crate::leg::{Input, Leg, Order};
+use crate::model::{AgentId, CallId, LegId, Phi};
+use crate::node::legs::{Entry, Role};
+use crate::sip::{self, DialogId};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+impl Switchboard {
+    pub(super) fn reported(&mut self, report: sip::Report) {
+        use sip::Report as R;
+        match report {
+            R::Incoming { dialog, from, to, sdp, .. } => self.incoming(dialog, from, to, sdp),
+            R::Cancelled { dialog } => self.dialog(dialog, Input::Cancelled),
+            R::Acked { dialog, sdp } => self.dialog(dialog, Input::Acked { sdp: text(sdp) }),
+            R::Alerting { dialog, .. } => self.dialog(dialog, Input::Alerting),
+            R::Established { dialog, sdp } => self.dialog(dialog, Input::Established { sdp: text(sdp) }),
+            R::Refused { dialog, code } => self.dialog(dialog, Input::Refused { code }),
+            R::Timeout { dialog } => self.dialog(dialog, Input::TimedOut),
+            R::LateAnswer { dialog } => self.dialog(dialog, Input::LateAnswer),
+            R::Reoffer { dialog, sdp } => self.dialog(dialog, Input::Reoffer { sdp: text(sdp) }),
+            R::Ended { dialog, lost } => self.dialog(dialog, Input::Ended { lost }),
+            // We send no re-INVITE of our own.
+            R::ReofferAnswered { .. } | R::ReofferRefused { .. } | R::Glare { .. } => {}
+            R::Digit { dialog, key } => {
+                if let Some(leg) = self.legs.of_dialog(dialog) {
+                    self.events.push_back(Event::DigitsEntered { leg, digits: Phi(key.0.to_string()) });
+                }
+            }
+            R::Registered { user, fresh, .. } => self.registered(&user, fresh),
+            R::Unregistered { user } => {
+                if let Some(agent) = self.agent(&user) {
+                    self.events.push_back(Event::StationLost { agent });
+                }
+            }
+        }
+    }
+
+    fn dialog(&mut self, dialog: DialogId, input: Input) {
+        if let Some(leg) = self.legs.of_dialog(dialog) {
+            self.tell(leg, input);
+        }
+    }
+
+    fn incoming(&mut self, dialog: DialogId, from: Phi<String>, to: String, sdp: Option<Vec<u8>>) {
+        let now = self.clock.now();
+        let (call, leg) = (CallId(mint(&mut self.next_call)), LegId(mint(&mut self.next_leg)));
+        let Some(address) = self.open(call, leg).filter(|_| !self.draining) else {
+            self.media.close(leg);
+            self.endpoint.reject(now, dialog, 503, &mut self.outputs);
+            return;
+        };
+        match Leg::invited(local(leg, address), text(sdp).as_deref()) {
+            Ok(machine) => {
+                self.legs.insert(leg, Entry { machine, role: Role::Caller, dialog: Some(dialog) });
+                self.events.push_back(Event::CallArrived { call, leg, from, to: Phi(to) });
+            }
+            Err(order) => {
+                let Order::Reject { code } = order else { unreachable!("a leg that cannot be is rejected") };
+                self.media.close(leg);
+                self.endpoint.reject(now, dialog, code, &mut self.outputs);
+            }
+        }
+    }
+
+    /// A leg's media, or a line for the person on call why there is none: at most one a second, whoever calls.
+    pub(super) fn open(&mut self, call: CallId, leg: LegId) -> Option<SocketAddr> {
+        match self.media.open(call, leg) {
+            Ok(address) => Some(address),
+            Err(error) => {
+                if self.shortage.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) {
+                    self.shortage = Some(Instant::now());
+                    tracing::error!(%call, %error, "a call or an offer without media");
+                }
+                None
+            }
+        }
+    }
+
+    /// A station that registers anew logs its owner in; one that was lost is found by any registration. An agent who logged out stays
+    /// so while the telephone only keeps its registration alive.
+    fn registered(&mut self, user: &str, fresh: bool) {
+        let Some(agent) = self.agent(user) else { return };
+        if !self.core.is_reachable(agent) {
+            self.events.push_back(Event::StationFound { agent });
+        }
+        if fresh && self.core.agent_state(agent) == Some(AgentState::LoggedOut) {
+            self.events.push_back(Event::AgentLoggedIn { agent });
+            if self.ready_on_register {
+                self.events.push_back(Event::AgentReady { agent });
+            }
+        }
+    }
+
+    fn agent(&self, user: &str) -> Option<AgentId> {
+        let agent = AgentId(user.parse().ok()?);
+        self.core.agent_state(agent).map(|_| agent)
+    }
+}
+
+fn mint(next: &mut u64) -> u64 {
+    *next += 1;
+    *next - 1
+}
+
+fn text(sdp: Option<Vec<u8>>) -> Option<String> {
+    sdp.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
