@@ -56,6 +56,18 @@ pub enum Output {
     Report(Report),
 }
 
+/// Whose INVITE it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// The trunk of that name, known by its address.
+    Trunk(Arc<str>),
+    /// The user of a live registration, proved by digest; for [`EMERGENCY`] numbers, by the registration's flow alone.
+    Station(String),
+}
+
+/// What a station may dial without a challenge: nothing may stand between a person and help.
+pub const EMERGENCY: [&str; 2] = ["911", "9911"];
+
 /// What happened to a dialog or to a station.
 ///
 /// `Cancelled`, `Refused`, `Timeout`, `LateAnswer` and `Ended` are last words: nothing is reported of that dialog after them, and
@@ -63,16 +75,16 @@ pub enum Output {
 /// [`super::Endpoint::cancel`] there is exactly one of `Refused`, `LateAnswer`, `Timeout`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// An INVITE from a trunk to a number of ours; 100 has been sent. Ask for `ring`, `accept` or `reject`.
+    /// An INVITE from a trunk to a number of ours, or from a station to anything; 100 has been sent. Ask for `ring`, `accept` or `reject`.
     Incoming {
         dialog: DialogId,
-        /// P-Asserted-Identity where the trunk gives it, else From; empty if withheld.
+        who: Caller,
+        /// A trunk's P-Asserted-Identity, else From; empty if withheld. A station's own user.
         from: PhoneNumber,
         /// The user of the Request-URI, as dialled.
         to: String,
         /// `None`: a late offer; ours goes into the 200, theirs comes with the ACK.
         sdp: Option<Vec<u8>>,
-        trunk: Arc<str>,
         source: SocketAddr,
     },
     /// The caller gave up before our answer; 487 has been sent.

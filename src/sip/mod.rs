@@ -15,7 +15,9 @@ mod transaction;
 pub mod transport;
 mod writer;
 
-pub use api::{Counts, DialogId, Flow, Invite, Limits, Network, NotReachable, Output, Reason, Report, Settings, Transport, Trunk};
+pub use api::{
+    Caller, Counts, DialogId, EMERGENCY, Flow, Invite, Limits, Network, NotReachable, Output, Reason, Report, Settings, Transport, Trunk,
+};
 pub use auth::Credentials;
 pub use endpoint::Endpoint;
 pub use random::Random;

@@ -49,6 +49,16 @@ impl Registrar {
         self.flows.contains_key(&(flow.transport, flow.remote))
     }
 
+    /// Whose registration a flow carries: the claimed user's if it is there, else anybody's.
+    pub fn user_of(&self, flow: &Flow, claimed: &str) -> Option<&str> {
+        let on_it = |held: &[Binding]| held.iter().any(|b| b.flow.transport == flow.transport && b.flow.remote == flow.remote);
+        if !self.is_station(flow) {
+            return None;
+        }
+        let known = self.users.get_key_value(claimed).filter(|(_, held)| on_it(held));
+        known.or_else(|| self.users.iter().find(|(_, held)| on_it(held))).map(|(user, _)| &**user)
+    }
+
     /// The user's bindings, the oldest first.
     pub fn bindings(&self, user: &str) -> &[Binding] {
         self.users.get(user).map_or(&[], Vec::as_slice)

@@ -2,7 +2,7 @@
 
 use crate::wire::{ANSWER, START, at, authorization, hand, ms, register, request, settings};
 use careline::sip::auth::Algorithm;
-use careline::sip::{Endpoint, Flow, Limits, Random, Report, Settings};
+use careline::sip::{Caller, Endpoint, Flow, Limits, Random, Report, Settings};
 
 const NUMBER: &str = "sip:+13125550100@127.0.0.1";
 const CONTACT: &str = "Contact: <sip:x@127.0.0.8:5071>\r\n";
@@ -61,18 +61,62 @@ fn a_stranger_gets_nothing_but_a_challenge_and_few_of_those() {
 }
 
 #[test]
-fn a_station_is_challenged_and_may_not_dial_out() {
+fn a_station_s_call_is_challenged_and_then_reported_as_its_own() {
     let mut endpoint = endpoint();
     let station = flow("127.0.0.8:5071");
     register(&mut endpoint, START, station, "r", CONTACT);
-    let uri = "sip:+13125550100@127.0.0.1";
-    let (sent, reports) = hand(&mut endpoint, START, station, &request("INVITE", uri, station.remote, "i", 1, CONTACT));
-    assert!(sent[0].starts_with("SIP/2.0 401 ") && reports.is_empty());
+    for (n, uri) in [NUMBER, "sip:*10@127.0.0.1", "sip:+13125559999@127.0.0.1"].into_iter().enumerate() {
+        let id = format!("i{n}");
+        let spoof = format!("P-Asserted-Identity: <sip:+13125550199@x>\r\n{CONTACT}");
+        let (sent, reports) = hand(&mut endpoint, START, station, &request("INVITE", uri, station.remote, &id, 1, &spoof));
+        assert!(sent[0].starts_with("SIP/2.0 401 ") && reports.is_empty(), "{uri}");
+        let answer = authorization(&sent[0], ("INVITE", uri), "1001", "demo-1001", Algorithm::Sha256, 1);
+        let (sent, reports) = hand(&mut endpoint, START, station, &request("INVITE", uri, station.remote, &id, 2, &(answer + &spoof)));
+        assert!(sent[0].starts_with("SIP/2.0 100 "), "{uri}");
+        let [Report::Incoming { who: Caller::Station(user), from, to, dialog, .. }] = &reports[..] else { panic!("{reports:?}") };
+        assert_eq!((user.as_str(), from.0.as_str()), ("1001", "1001"));
+        assert_eq!(Some(to.as_str()), uri.strip_prefix("sip:").and_then(|rest| rest.split('@').next()));
+        endpoint.reject(START, *dialog, 403, &mut Vec::new());
+    }
+    // Another port of the same machine is the trunk's.
+    let (_, reports) =
+        hand(&mut endpoint, START, flow("127.0.0.8:5072"), &request("INVITE", NUMBER, at("127.0.0.8:5072"), "t", 1, CONTACT));
+    assert!(matches!(&reports[..], [Report::Incoming { who: Caller::Trunk(name), .. }] if &**name == "test"));
+}
+
+#[test]
+fn a_right_password_without_a_registration_opens_no_line() {
+    let mut endpoint = endpoint();
+    let (station, uri) = (flow("192.0.2.8:5071"), "sip:*10@127.0.0.1");
+    let (sent, _) = hand(&mut endpoint, START, station, &request("INVITE", uri, station.remote, "i", 1, CONTACT));
     let answer = authorization(&sent[0], ("INVITE", uri), "1001", "demo-1001", Algorithm::Sha256, 1);
     let (sent, reports) = hand(&mut endpoint, START, station, &request("INVITE", uri, station.remote, "i", 2, &(answer + CONTACT)));
     assert!(sent[0].starts_with("SIP/2.0 403 ") && reports.is_empty());
-    // Another port of the same machine is the trunk's.
-    assert_eq!(code(&mut endpoint, "127.0.0.8:5072", "INVITE", uri, CONTACT), "100");
+}
+
+#[test]
+fn nothing_stands_between_a_registered_station_and_help() {
+    let mut endpoint = Endpoint::new(Settings { limits: Limits { dialogs: 1, ..Limits::default() }, ..settings() }, Random::seeded(1));
+    let station = flow("192.0.2.8:5071");
+    register(&mut endpoint, START, station, "r", CONTACT);
+    for (n, number) in ["911", "9911", "911"].into_iter().enumerate() {
+        let text = request("INVITE", &format!("sip:{number}@127.0.0.1"), station.remote, &format!("e{n}"), 1, CONTACT);
+        // The third phone of the house sends somebody's name whom nobody knows: the flow vouches, whatever it says.
+        let text = if n == 2 { text.replace("<sip:1001@127.0.0.1>;tag", "<sip:lobby@127.0.0.1>;tag") } else { text };
+        let (sent, reports) = hand(&mut endpoint, START, station, &text);
+        assert!(sent[0].starts_with("SIP/2.0 100 "), "{number}");
+        let [Report::Incoming { who: Caller::Station(user), to, .. }] = &reports[..] else { panic!("{reports:?}") };
+        assert_eq!((user.as_str(), to.as_str()), ("1001", number));
+    }
+    for (from, uri, expected) in [
+        ("192.0.2.8:5072", "sip:911@127.0.0.1", "403"),
+        ("192.0.2.8:5071", "sip:9111@127.0.0.1", "503"),
+        ("127.0.0.9:5060", "sip:911@127.0.0.1", "404"),
+    ] {
+        assert_eq!(code(&mut endpoint, from, "INVITE", uri, CONTACT), expected, "{from} {uri}");
+    }
+    endpoint.handle_timer(START + ms(3_600_000), &mut Vec::new());
+    assert_eq!(code(&mut endpoint, "192.0.2.8:5071", "INVITE", "sip:911@127.0.0.1", CONTACT), "403", "the registration has expired");
 }
 
 #[test]

@@ -13,6 +13,9 @@ impl Switchboard {
     pub(super) fn reported(&mut self, report: sip::Report) {
         use sip::Report as R;
         match report {
+            R::Incoming { dialog, who: sip::Caller::Station(_), .. } => {
+                self.endpoint.reject(self.clock.now(), dialog, 403, &mut self.outputs)
+            }
             R::Incoming { dialog, from, to, sdp, .. } => self.incoming(dialog, from, to, sdp),
             R::Cancelled { dialog } => self.dialog(dialog, Input::Cancelled),
             R::Acked { dialog, sdp } => self.dialog(dialog, Input::Acked { sdp: text(sdp) }),

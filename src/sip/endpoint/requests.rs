@@ -1,12 +1,12 @@
-//! Requests: whom they come from, and what that allows.
+//! Requests: what whoever sends them may ask for.
 
+use super::parties::{Party, caller, dialled};
 use super::{Endpoint, Request};
 use crate::model::{Phi, PhoneNumber, Time};
-use crate::sip::api::{DialogId, Output, Report};
-use crate::sip::auth::Verdict;
+use crate::sip::api::{Caller, DialogId, EMERGENCY, Output, Report};
 use crate::sip::dialog::{Dialog, Stage};
 use crate::sip::key::{ServerKey, merge_key};
-use crate::sip::message::{Header, Message, NameAddr, Scheme, Uri, list, tokens, unescape};
+use crate::sip::message::{Header, Message, Scheme, Uri, list, tokens};
 use crate::sip::writer::{ACCEPT, ALLOW};
 use std::sync::Arc;
 
@@ -30,14 +30,6 @@ const KNOWN: [&str; 14] = [
 
 /// Extensions that a peer may require.
 const SUPPORTED: [&str; 0] = [];
-
-/// Whose request it is.
-enum Party {
-    /// It comes over a flow with a live registration, or asks for what only a station may.
-    Station,
-    Trunk(Arc<str>),
-    Stranger,
-}
 
 impl Endpoint {
     pub(super) fn handle_request(&mut self, now: Time, request: Request, out: &mut Vec<Output>) {
@@ -77,15 +69,6 @@ impl Endpoint {
         (uri.scheme == Scheme::Other).then_some(416)
     }
 
-    fn party(&self, request: &Request) -> Party {
-        if self.registrar.is_station(&request.flow) || request.method == "REGISTER" || is_feature_code(request) {
-            return Party::Station;
-        }
-        let source = request.flow.remote.ip();
-        let trunk = self.settings.trunks.iter().find(|trunk| trunk.addresses.iter().any(|network| network.contains(source)));
-        trunk.map_or(Party::Stranger, |trunk| Party::Trunk(trunk.name.clone()))
-    }
-
     fn handle_outside(&mut self, now: Time, request: Request, out: &mut Vec<Output>) {
         let party = self.party(&request);
         match (request.method, party) {
@@ -95,12 +78,8 @@ impl Endpoint {
             }
             ("REGISTER", _) => self.handle_register(now, request, out),
             ("OPTIONS", _) => self.refuse(&request, 200, &[ACCEPT, ALLOW].concat(), out),
-            ("INVITE", Party::Trunk(trunk)) => self.handle_invite(now, request, trunk, out),
-            ("INVITE", Party::Station) => {
-                if self.authenticate(now, &request, out).is_some() {
-                    self.refuse(&request, 403, "", out);
-                }
-            }
+            ("INVITE", Party::Trunk(trunk)) => self.handle_call(now, request, trunk, out),
+            ("INVITE", Party::Station) => self.handle_station_call(now, request, out),
             ("BYE" | "INFO", _) => self.refuse(&request, 481, "", out),
             (method, _) => self.refuse_method(method, &request, out),
         }
@@ -112,30 +91,57 @@ impl Endpoint {
     }
 
     /// A new call from a trunk.
-    fn handle_invite(&mut self, now: Time, request: Request, trunk: Arc<str>, out: &mut Vec<Output>) {
-        let to = Uri::read(request.uri).expect("checked").user().unwrap_or_default();
+    fn handle_call(&mut self, now: Time, request: Request, trunk: Arc<str>, out: &mut Vec<Output>) {
+        let to = dialled(&request);
         if self.settings.numbers.as_ref().is_some_and(|numbers| !numbers.contains(&to)) {
             return self.refuse(&request, 404, "", out);
         }
-        if let Some((code, extra)) = judge_offer(&request.message) {
+        if let Some((code, extra)) = self.judge_call(&request) {
             return self.refuse(&request, code, extra, out);
         }
-        if self.is_full() || self.dialogs.len() >= self.settings.limits.dialogs {
-            self.counts.overloaded += 1;
-            return self.refuse(&request, 503, "Retry-After: 5\r\n", out);
+        let from = caller(&request);
+        self.admit(now, &request, (Caller::Trunk(trunk), from, to), out);
+    }
+
+    /// What a station dials. No challenge delays an emergency call that comes over the flow of a live registration, and no limit stops it.
+    fn handle_station_call(&mut self, now: Time, request: Request, out: &mut Vec<Output>) {
+        let to = dialled(&request);
+        let claimed = request.core.from.uri().user().unwrap_or_default();
+        let urgent = EMERGENCY.contains(&to.as_str()).then(|| self.registrar.user_of(&request.flow, &claimed)).flatten().map(String::from);
+        let judgement = if urgent.is_some() { judge_offer(&request.message) } else { self.judge_call(&request) };
+        if let Some((code, extra)) = judgement {
+            return self.refuse(&request, code, extra, out);
         }
+        let Some(user) = urgent.or_else(|| self.authenticate(now, &request, out)) else { return };
+        if !self.is_registered(&user) {
+            return self.answer_once(now, &request, 403, "", out);
+        }
+        self.admit(now, &request, (Caller::Station(user.clone()), Phi(user), to), out);
+    }
+
+    /// Why an INVITE cannot become a call, whoever sends it.
+    fn judge_call(&mut self, request: &Request) -> Option<(u16, &'static str)> {
+        let full = self.is_full() || self.dialogs.len() >= self.settings.limits.dialogs;
+        self.counts.overloaded += u64::from(full);
+        if full { Some((503, "Retry-After: 5\r\n")) } else { judge_offer(&request.message) }
+    }
+
+    /// Makes an INVITE a call.
+    fn admit(&mut self, now: Time, request: &Request, (who, from, to): (Caller, PhoneNumber, String), out: &mut Vec<Output>) {
         let merge = merge_key(self.secret, &request.core);
         if !self.merges.insert(merge) {
-            return self.refuse(&request, 482, "", out);
+            return self.answer_once(now, request, 482, "", out);
         }
         let tag = self.random.draw();
         let mut dialog = Dialog::of_invite(&request.message, &request.core, request.key, request.flow, tag);
         dialog.merge = Some(merge);
+        // A station may be behind any NAT: its requests go where its INVITE came from.
+        dialog.pinned = matches!(who, Caller::Station(_));
         let id = self.keep(dialog);
         self.servers.open(request.key, true, request.reply_flow(), request.head(), tag, Some(id));
         self.servers.answer(now, request.key, (100, b"", b""), &mut self.timers, out);
         let sdp = request.message.sdp().expect("judged").map(<[u8]>::to_vec);
-        out.push(Output::Report(Report::Incoming { dialog: id, from: caller(&request), to, sdp, trunk, source: request.flow.remote }));
+        out.push(Output::Report(Report::Incoming { dialog: id, who, from, to, sdp, source: request.flow.remote }));
     }
 
     pub(super) fn keep(&mut self, dialog: Dialog) -> DialogId {
@@ -167,36 +173,6 @@ impl Endpoint {
             None => {}
         }
     }
-
-    /// The user that a request proves to be; otherwise it has been challenged.
-    pub(super) fn authenticate(&mut self, now: Time, request: &Request, out: &mut Vec<Output>) -> Option<String> {
-        let claimed = if request.method == "REGISTER" { &request.core.to } else { &request.core.from };
-        let user = claimed.uri().user().unwrap_or_default();
-        let known = self.settings.users.get(&user);
-        let verdict = self.auth.judge(now, &request.message, (request.method, request.uri), &self.settings.realm, (&user, known));
-        let source = request.flow.remote.ip();
-        let trusted =
-            self.registrar.is_station(&request.flow) || self.settings.trunks.iter().any(|t| t.addresses.iter().any(|n| n.contains(source)));
-        if verdict == Verdict::Good {
-            self.sources.forgive(source);
-            return Some(user);
-        }
-        if !trusted && !self.sources.allow(now, source) {
-            self.counts.forbidden += 1;
-            self.refuse(request, 403, "", out);
-            return None;
-        }
-        self.counts.challenged += 1;
-        let user_agent = request.message.first(Header::UserAgent).unwrap_or_default();
-        let challenge = self.auth.challenge(now, &self.settings.realm, verdict == Verdict::Stale, user_agent, &mut self.random);
-        self.refuse(request, 401, &challenge, out);
-        None
-    }
-}
-
-fn is_feature_code(request: &Request) -> bool {
-    let uri = Uri::read(request.uri).expect("checked");
-    request.method == "INVITE" && uri.user.is_some_and(|user| user.starts_with('*') || user.starts_with("%2A") || user.starts_with("%2a"))
 }
 
 /// The required extensions that we lack, as a list.
@@ -219,30 +195,4 @@ pub(super) fn judge_offer(message: &Message) -> Option<(u16, &'static str)> {
     }
     let contact = message.first(Header::Contact).is_some_and(|value| value != b"*");
     (!contact).then_some((400, "Warning: 399 careline \"Missing Contact\"\r\n"))
-}
-
-/// The caller's number: P-Asserted-Identity before From (a trunk is trusted, RFC 3325); empty if the caller withholds it.
-fn caller(request: &Request) -> PhoneNumber {
-    let message = &request.message;
-    let private = message.all(Header::Privacy).any(|value| {
-        value
-            .split(|b| matches!(b, b';' | b','))
-            .map(<[u8]>::trim_ascii)
-            .any(|p| p.eq_ignore_ascii_case(b"id") || p.eq_ignore_ascii_case(b"user"))
-    });
-    let number = |party: &NameAddr| {
-        let uri = party.uri();
-        match uri.scheme {
-            Scheme::Other if party.uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tel:")) => {
-                Some(unescape(uri.host.split(';').next().unwrap_or_default()))
-            }
-            Scheme::Other => None,
-            _ => uri.user(),
-        }
-    };
-    let asserted =
-        message.all(Header::Assertion).flat_map(list).filter_map(|value| NameAddr::read(value).ok()).find_map(|party| number(&party));
-    let named = asserted.or_else(|| number(&request.core.from)).unwrap_or_default();
-    let hidden = private || named.eq_ignore_ascii_case("anonymous") || named.eq_ignore_ascii_case("unavailable");
-    Phi(if hidden { String::new() } else { named })
 }

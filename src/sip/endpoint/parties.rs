@@ -1,0 +1,88 @@
+//! Whose request it is, and how they prove it.
+
+use super::{Endpoint, Request};
+use crate::model::{Phi, PhoneNumber, Time};
+use crate::sip::api::Output;
+use crate::sip::auth::Verdict;
+use crate::sip::message::{Header, NameAddr, Scheme, Uri, list, unescape};
+use std::sync::Arc;
+
+/// Whose request it is.
+pub(super) enum Party {
+    /// It comes over a flow with a live registration, or asks for what only a station may.
+    Station,
+    Trunk(Arc<str>),
+    Stranger,
+}
+
+impl Endpoint {
+    pub(super) fn party(&self, request: &Request) -> Party {
+        if self.registrar.is_station(&request.flow) || request.method == "REGISTER" || is_feature_code(request) {
+            return Party::Station;
+        }
+        let source = request.flow.remote.ip();
+        let trunk = self.settings.trunks.iter().find(|trunk| trunk.addresses.iter().any(|network| network.contains(source)));
+        trunk.map_or(Party::Stranger, |trunk| Party::Trunk(trunk.name.clone()))
+    }
+
+    /// The user that a request proves to be; otherwise it has been challenged.
+    pub(super) fn authenticate(&mut self, now: Time, request: &Request, out: &mut Vec<Output>) -> Option<String> {
+        let claimed = if request.method == "REGISTER" { &request.core.to } else { &request.core.from };
+        let user = claimed.uri().user().unwrap_or_default();
+        let known = self.settings.users.get(&user);
+        let verdict = self.auth.judge(now, &request.message, (request.method, request.uri), &self.settings.realm, (&user, known));
+        let source = request.flow.remote.ip();
+        let trusted =
+            self.registrar.is_station(&request.flow) || self.settings.trunks.iter().any(|t| t.addresses.iter().any(|n| n.contains(source)));
+        if verdict == Verdict::Good {
+            self.sources.forgive(source);
+            return Some(user);
+        }
+        if !trusted && !self.sources.allow(now, source) {
+            self.counts.forbidden += 1;
+            self.refuse(request, 403, "", out);
+            return None;
+        }
+        self.counts.challenged += 1;
+        let user_agent = request.message.first(Header::UserAgent).unwrap_or_default();
+        let challenge = self.auth.challenge(now, &self.settings.realm, verdict == Verdict::Stale, user_agent, &mut self.random);
+        self.refuse(request, 401, &challenge, out);
+        None
+    }
+}
+
+fn is_feature_code(request: &Request) -> bool {
+    let uri = Uri::read(request.uri).expect("checked");
+    request.method == "INVITE" && uri.user.is_some_and(|user| user.starts_with('*') || user.starts_with("%2A") || user.starts_with("%2a"))
+}
+
+/// What was dialled: the user of the Request-URI.
+pub(super) fn dialled(request: &Request) -> String {
+    Uri::read(request.uri).expect("checked").user().unwrap_or_default()
+}
+
+/// The caller's number: P-Asserted-Identity before From (a trunk is trusted, RFC 3325); empty if the caller withholds it.
+pub(super) fn caller(request: &Request) -> PhoneNumber {
+    let message = &request.message;
+    let private = message.all(Header::Privacy).any(|value| {
+        value
+            .split(|b| matches!(b, b';' | b','))
+            .map(<[u8]>::trim_ascii)
+            .any(|p| p.eq_ignore_ascii_case(b"id") || p.eq_ignore_ascii_case(b"user"))
+    });
+    let number = |party: &NameAddr| {
+        let uri = party.uri();
+        match uri.scheme {
+            Scheme::Other if party.uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tel:")) => {
+                Some(unescape(uri.host.split(';').next().unwrap_or_default()))
+            }
+            Scheme::Other => None,
+            _ => uri.user(),
+        }
+    };
+    let asserted =
+        message.all(Header::Assertion).flat_map(list).filter_map(|value| NameAddr::read(value).ok()).find_map(|party| number(&party));
+    let named = asserted.or_else(|| number(&request.core.from)).unwrap_or_default();
+    let hidden = private || named.eq_ignore_ascii_case("anonymous") || named.eq_ignore_ascii_case("unavailable");
+    Phi(if hidden { String::new() } else { named })
+}
