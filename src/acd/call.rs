@@ -42,6 +42,8 @@ pub struct Call {
     pub announcement: Option<PlayId>,
     /// The queue whose music plays.
     pub treatment: Option<QueueId>,
+    /// The conversation is written down; it stops with the conversation, whatever becomes of the queue's setting meanwhile.
+    pub recorded: bool,
     /// Kept for this agent alone until then.
     pub preferred: Option<(AgentId, Time)>,
     /// Offered to nobody before: we could not place its last offer.

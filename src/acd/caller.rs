@@ -218,8 +218,9 @@ impl Acd {
 
     /// The caller is no longer there: everything of the call ends but after-call work.
     pub fn end_call(&mut self, id: CallId, disposition: Disposition, hang_up: Option<EndWhy>, out: &mut Vec<Command>) {
-        let call = self.calls.get_mut(id).expect("the call is alive");
-        assert!(call.over.is_none(), "a caller leaves once");
+        assert!(self.calls.get(id).is_some_and(|call| call.over.is_none()), "a caller leaves once");
+        self.stop_recording(id, out);
+        let call = self.calls.get(id).expect("the call is alive");
         let furthest = call.visits.iter().map(|visit| visit.stage).max().unwrap_or(Stage::Waiting);
         let failed = matches!(disposition, Disposition::Failed(_));
         let outcome = if failed { VisitOutcome::Failed } else { VisitOutcome::Abandoned(furthest) };
@@ -294,6 +295,7 @@ impl Acd {
     /// Ends an agent's time with the caller; the leg is gone or about to be.
     pub fn end_segment(&mut self, id: CallId, leg: LegId, transferred: bool, out: &mut Vec<Command>) {
         let now = self.now;
+        self.stop_recording(id, out);
         let call = self.calls.get_mut(id).expect("the call is alive");
         let Some(Party::Agent { agent, since, held }) = call.parties.remove(&leg) else { return };
         self.legs.remove(leg);
@@ -322,6 +324,7 @@ impl Acd {
     fn close_call(&mut self, id: CallId, out: &mut Vec<Command>) {
         let call = self.calls.remove(id).expect("a call closes once");
         assert!(call.visits.is_empty() && call.offers.is_empty(), "a call that closes waits nowhere");
+        assert!(!call.recorded, "a call that closes is written down no longer");
         assert!(call.held_from.is_empty() && call.preferred.is_none(), "a call that closes is held from nobody");
         assert!(call.flow_due.is_none() && call.answer_due.is_none() && call.paused.is_none(), "a call that closes has no deadline");
         let (ended_at, disposition) = call.over.expect("a call that closes is over");
@@ -371,6 +374,7 @@ fn new_call(
         play: None,
         announcement: None,
         treatment: None,
+        recorded: false,
         preferred: None,
         paused: None,
         held_from: Vec::new(),

@@ -84,6 +84,7 @@ impl Acd {
             for leg in call.parties.keys() {
                 ensure(found, "no lost caller", self.legs.get(*leg) == Some(&id), || format!("{leg:?} does not lead to {id:?}"));
             }
+            ensure(found, "agent and call agree", talking || !call.recorded, || format!("{id:?} is written down with nobody in it"));
             let queues: BTreeSet<_> = call.visits.iter().map(|visit| visit.queue).collect();
             ensure(found, "no lost caller", queues.len() == call.visits.len(), || format!("{id:?} is twice in a queue"));
             let stages = call.visits.iter().filter(|visit| visit.stage != Stage::Waiting).count();

@@ -211,7 +211,15 @@ impl Acd {
             self.last_agents.remember(from, own.agent, self.config.rules.last_agents_max as usize);
         }
         if own.queue.and_then(|queue| self.config.queues.get(&queue)).is_some_and(|queue| queue.record) {
+            self.calls.get_mut(id).expect("an offer's call is alive").recorded = true;
             out.push(Command::Record { call: id, action: RecordAction::Start });
+        }
+    }
+
+    /// The conversation is over, or about to be: nothing said after it is written down.
+    pub fn stop_recording(&mut self, id: CallId, out: &mut Vec<Command>) {
+        if self.calls.get_mut(id).is_some_and(|call| std::mem::take(&mut call.recorded)) {
+            out.push(Command::Record { call: id, action: RecordAction::Stop });
         }
     }
 

@@ -121,10 +121,8 @@ impl Acd {
         if !done {
             return;
         }
+        self.stop_recording(id, out);
         out.push(Command::Hear { call: id, matrix: Hearing::new(), bridged: None });
-        if queue.and_then(|queue| self.config.queues.get(&queue)).is_some_and(|own| own.record) {
-            out.push(Command::Record { call: id, action: RecordAction::Stop });
-        }
         self.silence(id, out);
         out.push(Command::EndLeg { leg: by, why: EndWhy::Done });
         self.end_segment(id, by, true, out);
@@ -190,6 +188,10 @@ impl Acd {
         let seat = self.desks.seat(*agent).expect("a party's agent is known");
         assert!(self.desks[seat].agent.state == AgentState::Talking(id), "agent and call agree");
         let music = queue.or(self.desks[seat].queues.keys().next().copied());
+        if call.recorded {
+            let action = if hold { RecordAction::Pause } else { RecordAction::Resume };
+            out.push(Command::Record { call: id, action });
+        }
         match (hold, caller, music) {
             (true, Some(leg), Some(queue)) => {
                 call.treatment = Some(queue);

@@ -80,6 +80,8 @@ fn queue_option(queue: &mut QueueConfig, option: &str) {
         "service" => queue.service_level = span(value),
         "short" => queue.short_abandon = span(value),
         "whisper" => queue.whisper = true,
+        "record" => queue.record = true,
+        "mute" => queue.record = false,
         "closed" => queue.closed = true,
         "open" => queue.closed = false,
         "comfort" => {

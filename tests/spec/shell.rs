@@ -1,5 +1,6 @@
 //! A make-believe outside: it knows which legs, offers and plays live, and objects to a command that names a dead one.
 
+use careline::acd::command::RecordAction;
 use careline::acd::{Command, Event, Purpose};
 use careline::model::{AgentId, CallId, Destination, LegId, OfferId, PlayId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,8 @@ pub struct Shell {
     pub answering: Vec<LegId>,
     /// Withdrawn offers: a late acceptance may still cross.
     pub crossed: Vec<OfferId>,
+    /// Conversations that are written down; true while the agent holds.
+    tapes: BTreeMap<CallId, bool>,
     used: BTreeSet<LegId>,
     late: Option<OfferId>,
     /// Ended by the event under way; a deadline that was due before it may still speak to them.
@@ -156,6 +159,8 @@ impl Shell {
                 self.alive(*leg, command);
                 self.end(*leg);
             }
+            Command::Record { call, action } => self.tape(*call, *action),
+            Command::CloseRecord(record) => assert!(!self.tapes.contains_key(&record.call), "still written down: {command:?}"),
             Command::Divert { leg, .. } => {
                 self.alive(*leg, command);
             }
@@ -188,6 +193,18 @@ impl Shell {
                 self.offers.iter().filter(|(id, o)| **id != winner && o.call == call && o.ring != Ring::Dialled && o.ring != Ring::Joined);
             assert_eq!(others.count(), 0, "two agents answer the same call: {command:?}");
         }
+    }
+
+    fn tape(&mut self, call: CallId, action: RecordAction) {
+        let before = match action {
+            RecordAction::Stop => self.tapes.remove(&call).map(|_| action),
+            RecordAction::Start => self.tapes.insert(call, false).is_none().then_some(action),
+            RecordAction::Pause => self.tapes.insert(call, true).filter(|held| !held).map(|_| action),
+            RecordAction::Resume => self.tapes.insert(call, false).filter(|held| *held).map(|_| action),
+        };
+        assert!(before.is_some(), "{action:?} of {call}: out of turn");
+        let talking = self.legs.values().filter(|leg| leg.call == call && leg.established).count();
+        assert!(action == RecordAction::Stop || talking == 2, "{action:?} of {call}: {talking} talk");
     }
 
     fn alive(&mut self, leg: LegId, command: &Command) -> &mut Leg {

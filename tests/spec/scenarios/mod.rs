@@ -8,5 +8,6 @@ mod offers;
 mod order;
 mod pains;
 mod queues;
+mod recording;
 mod reload;
 mod strategies;
