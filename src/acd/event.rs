@@ -4,9 +4,7 @@ use super::agent::{Agent, NotReadyReason};
 use super::call::{Call, MonitorMode, Offer, Refusal, TransferKind};
 use super::config::Config;
 use super::figures::Figures;
-use crate::model::{
-    AgentId, CallId, Class, Destination, Digits, EdgeId, LegId, LookupId, OfferId, Phi, PhoneNumber, PlayId, QueueId, Time,
-};
+use crate::model::{AgentId, CallId, Class, Destination, Digits, EdgeId, LegId, LookupId, OfferId, Phi, PhoneNumber, PlayId, QueueId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -147,10 +145,11 @@ pub enum Event {
     },
     /// A piece of a checkpoint: together they build the state again in an empty core.
     Restored(Box<Restored>),
-    /// An edge tells all it holds: on start, on reconnect, after a failover. Nobody loses their place.
+    /// An edge tells every leg that it holds: on start, after a failover or a fault of ours. Who is held loses nothing; the calls of
+    /// callers who are not were cut by us.
     EdgeResumed {
         edge: EdgeId,
-        calls: Vec<HeldCall>,
+        legs: Vec<LegId>,
     },
     EdgeLost {
         edge: EdgeId,
@@ -213,18 +212,6 @@ pub enum LookupError {
     Timeout,
     NotFound,
     Unavailable,
-}
-
-/// A call that an edge still holds, with what it remembers of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HeldCall {
-    pub call: CallId,
-    pub leg: LegId,
-    pub from: PhoneNumber,
-    pub to: PhoneNumber,
-    pub arrived_at: Time,
-    pub queue: Option<QueueId>,
-    pub agent: Option<AgentId>,
 }
 
 /// One piece of the state. A checkpoint lists the configuration first.

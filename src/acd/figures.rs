@@ -32,15 +32,15 @@ pub struct Figures {
     pub obsolete: BTreeMap<&'static str, u64>,
     /// Facts folded so far.
     pub facts: u64,
-    targets: BTreeMap<QueueId, Targets>,
-    recent: Recent,
+    pub targets: BTreeMap<QueueId, Targets>,
+    pub recent: Recent,
 }
 
 /// Thresholds of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Targets {
-    service_level: Duration,
-    short: Duration,
+pub struct Targets {
+    pub service_level: Duration,
+    pub short: Duration,
 }
 
 /// One queue in one language, since the start.

@@ -23,7 +23,7 @@ mod routing;
 mod screen;
 mod shift;
 #[cfg(test)]
-mod storm;
+pub mod storm;
 mod table;
 mod todo;
 mod transfer;
@@ -133,6 +133,11 @@ impl Acd {
         self.desks.by_id(agent).is_some_and(|desk| desk.agent.reachable)
     }
 
+    /// Whether the core knows a leg: a party of a call, or an offer's.
+    pub fn knows(&self, leg: LegId) -> bool {
+        self.legs.contains(leg)
+    }
+
     /// Calls whose record is not closed yet.
     pub fn calls_alive(&self) -> usize {
         self.calls.len()
@@ -169,13 +174,13 @@ impl Acd {
             Event::ClassRaised { call, class } => self.class_raised(call, class, out),
             Event::ConfigChanged(config) => self.reload(*config, out),
             Event::Restored(piece) => self.restore(*piece),
+            Event::EdgeResumed { legs, .. } => self.edge_resumed(&legs.into_iter().collect(), out),
             Event::DeadlineReached => {}
             // Parts of the centre that do not exist yet.
             Event::CallPlaced { .. }
             | Event::LookupDone { .. }
             | Event::MonitorAsked { .. }
             | Event::EstimateReady { .. }
-            | Event::EdgeResumed { .. }
             | Event::EdgeLost { .. } => self.obsolete(event.name(), out),
         }
     }

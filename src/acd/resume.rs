@@ -2,12 +2,15 @@
 
 use super::Acd;
 use super::agent::AgentState;
-use super::call::OfferStage;
+use super::call::{Disposition, Failure, OfferStage, Refusal};
 use super::checkpoint::Rest;
+use super::command::Command;
 use super::deadline::Deadline;
-use super::event::{Event, Restored};
+use super::event::{Event, LegEnd, Restored};
+use super::offer::caller_of;
 use super::todo::{Ids, LastAgents};
-use crate::model::CallId;
+use crate::model::{CallId, LegId, OfferId};
+use std::collections::BTreeSet;
 
 impl Acd {
     /// The state as a list of events that builds it again in an empty core, given at one time, none earlier than this core's.
@@ -119,6 +122,30 @@ impl Acd {
             self.routing.queues.entry(visit.queue).or_default().open += 1;
         }
         self.calls.insert(id, call);
+    }
+
+    /// Whatever stands on a leg that is gone with the edge ends: calls whose caller is not held were cut by us; an agent whose station is
+    /// not held leaves a caller who is as one who was lost.
+    pub fn edge_resumed(&mut self, held: &BTreeSet<LegId>, out: &mut Vec<Command>) {
+        for id in self.calls.ids() {
+            let Some(call) = self.calls.get(id).filter(|call| call.over.is_none()) else { continue };
+            let gone: Vec<LegId> = call.parties.keys().filter(|leg| !held.contains(leg)).copied().collect();
+            if caller_of(call).is_none_or(|leg| !held.contains(&leg)) {
+                self.end_call(id, Disposition::Failed(Failure::NodeLost), None, out);
+                continue;
+            }
+            let offers: Vec<OfferId> = call.offers.clone();
+            for offer in offers {
+                if self.offers.get(offer).is_some_and(|own| !held.contains(&own.leg)) {
+                    self.offer_refused(offer, Refusal::Unreachable, out);
+                }
+            }
+            for leg in gone {
+                if self.legs.contains(leg) {
+                    self.leg_ended(leg, LegEnd::Lost, out);
+                }
+            }
+        }
     }
 
     /// Nobody is offered anything here: what stood side by side before may do so again.

@@ -4,7 +4,7 @@ use super::call::{Stage, TransferKind};
 use super::config::{AgentConfig, Announcement, ClassConfig, Comfort, Escalation, NumberConfig, QueueConfig, SkillConfig, Strategy};
 use super::*;
 use crate::ivr::Flow;
-use crate::model::{AgentId, Class, Destination, Language, Phi, Proficiency, Requirement, RequirementClass, SkillId, Term};
+use crate::model::{AgentId, Class, Destination, EdgeId, Language, Phi, Proficiency, Requirement, RequirementClass, SkillId, Term};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -359,6 +359,11 @@ fn random_event(random: &mut Random, acd: &Acd, next_call: &mut u64) -> Event {
 }
 
 fn storm(seed: u64, events: u32, reload: bool) -> Vec<Command> {
+    watched(seed, events, reload, &mut |_, _| ())
+}
+
+/// A storm that shows each event and the core after it.
+pub fn watched(seed: u64, events: u32, reload: bool, seen: &mut dyn FnMut(&Event, &Acd)) -> Vec<Command> {
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let mut desk = Desk { seed, ..Desk::new(stormy()) };
     let mut twin: Option<Acd> = None;
@@ -378,7 +383,12 @@ fn storm(seed: u64, events: u32, reload: bool) -> Vec<Command> {
             }
             event = Event::ConfigChanged(Box::new(config));
         }
+        if step % 211 == 200 {
+            let legs = desk.acd.legs.ids().into_iter().filter(|_| random.below(3) > 0).collect();
+            event = Event::EdgeResumed { edge: EdgeId(0), legs };
+        }
         let said = desk.tell(event.clone());
+        seen(&event, &desk.acd);
         if let Some(acd) = &mut twin {
             let mut out = Vec::new();
             acd.handle(Time(desk.now), event.clone(), &mut out);

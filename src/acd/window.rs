@@ -96,14 +96,14 @@ const RECENT_MAX: usize = 500_000;
 /// Visits of the last 30 minutes, oldest first, and the sums over three windows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recent {
-    ended: VecDeque<(Time, Ended)>,
+    pub ended: VecDeque<(Time, Ended)>,
     /// How many at the front have left the 5-minute window already.
-    left_short: usize,
-    sums: BTreeMap<(QueueId, Language), [WindowSums; 3]>,
+    pub left_short: usize,
+    pub sums: BTreeMap<(QueueId, Language), [WindowSums; 3]>,
     /// When the present day began.
-    day: Time,
+    pub day: Time,
     /// Local midnights to come, sorted; without any a day is a UTC day.
-    midnights: Arc<[Time]>,
+    pub midnights: Arc<[Time]>,
 }
 
 impl Recent {

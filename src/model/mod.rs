@@ -11,6 +11,7 @@ pub mod problem;
 pub mod prompt;
 pub mod schema;
 pub mod skill;
+pub mod sources;
 pub mod time;
 pub mod tree;
 
@@ -22,4 +23,5 @@ pub use phi::{Digits, Phi, PhoneNumber};
 pub use problem::{Problem, Spot};
 pub use prompt::Prompt;
 pub use skill::{Class, Proficiency, Requirement, RequirementClass, Term};
+pub use sources::Sources;
 pub use time::Time;

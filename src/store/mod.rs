@@ -8,6 +8,7 @@ pub mod record;
 pub mod seal;
 mod spool;
 mod sqlite;
+pub mod wire;
 mod writer;
 
 pub use record::{Names, StoredCall, StoredOffer, StoredSegment, StoredVisit};
