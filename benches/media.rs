@@ -153,7 +153,8 @@ fn music(streams: usize, span: Duration) -> Cost {
     for (index, end) in ends.iter().enumerate() {
         let leg = LegId(index as u64);
         media.open(CallId(index as u64), leg).expect("a port");
-        media.negotiate(leg, agreed(end.local_addr().expect("bound")));
+        let end = end.local_addr().expect("bound");
+        media.negotiate(leg, agreed(end), end.ip());
         media.start_music(leg, "hold-music");
     }
     measure("media-0", Ears::open(ends, Instant::now(), false), span)
@@ -218,7 +219,8 @@ fn forward(calls: usize, span: Duration) -> Cost {
     for (index, end) in ends.iter().enumerate() {
         let (call, leg) = (CallId(index as u64 / 2), LegId(index as u64));
         to.push(media.open(call, leg).expect("a port"));
-        media.negotiate(leg, agreed(end.local_addr().expect("bound")));
+        let end = end.local_addr().expect("bound");
+        media.negotiate(leg, agreed(end), end.ip());
         if index % 2 == 1 {
             media.hear(call, hearing::bridge(LegId(index as u64 - 1), leg), None);
         }

@@ -19,6 +19,11 @@ struct Last {
 }
 
 impl Keys {
+    /// The timestamp of the last key's begin.
+    pub fn last(&self) -> Option<u32> {
+        self.last.as_ref().map(|last| last.timestamp)
+    }
+
     /// Takes one packet, and gives the key if this is the first that is seen of it: its begin, a repetition when the begin was lost, or
     /// its end when all before was lost. An event's packets share the timestamp of its begin.
     pub fn receive(&mut self, timestamp: u32, payload: &[u8]) -> Option<char> {

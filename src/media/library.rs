@@ -24,7 +24,7 @@ pub struct Sound {
 
 impl Sound {
     /// A recording that is played once: its last frame is filled with silence.
-    fn prompt(samples: &[i16]) -> Sound {
+    pub(super) fn prompt(samples: &[i16]) -> Sound {
         let length = samples.len().div_ceil(FRAME) * FRAME;
         let law = |codec| {
             let mut bytes: Vec<u8> = samples.iter().map(|s| codec::encode(codec, *s)).collect();

@@ -23,7 +23,7 @@ pub use event::{Event, Stats, Totals};
 pub use library::Library;
 
 use crate::model::{CallId, Hearing, LegId, OfferId, PlayId, Prompt};
-use session::Sockets;
+use session::{Shared, Sockets};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -91,9 +91,11 @@ impl Media {
         }
         socket::raise_open_files()?;
         let events: Arc<dyn Fn(Event) + Send + Sync> = Arc::new(events);
-        let music = library.track(library::DEFAULT_TRACK).cloned();
+        let hold_music = library.track(library::DEFAULT_TRACK).cloned();
         let totals = Arc::new(Totals::default());
-        let start = |index| Worker::start(index, music.clone(), totals.clone(), events.clone());
+        let tones = tones::KEYS.chars().map(|key| (key, Arc::new(library::Sound::prompt(&tones::samples(key))))).collect();
+        let shared = Arc::new(Shared { hold_music, tones, totals: totals.clone() });
+        let start = |index| Worker::start(index, shared.clone(), events.clone());
         let workers = (0..settings.workers).map(start).collect::<io::Result<Vec<_>>>()?;
         Ok(Media { address: settings.address, first_port, pairs, next_pair: 0, library, workers, homes: BTreeMap::new(), totals })
     }
@@ -107,9 +109,10 @@ impl Media {
         Ok(address)
     }
 
-    /// What the leg's ends agreed on, first or anew. The party's address is learnt again.
-    pub fn negotiate(&self, leg: LegId, negotiated: Negotiated) {
-        self.send(leg, Command::Negotiate { leg, negotiated });
+    /// What the leg's ends agreed on, first or anew. The party's address is learnt again: the one that it declared, or behind a
+    /// translator one at `signalled`, where its signalling comes from.
+    pub fn negotiate(&self, leg: LegId, negotiated: Negotiated, signalled: IpAddr) {
+        self.send(leg, Command::Negotiate { leg, negotiated, signalled });
     }
 
     /// Plays prompts once, in this order, over all else that the leg hears. A play that goes on is replaced. A prompt that the library

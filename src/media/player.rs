@@ -5,6 +5,9 @@ use super::library::Sound;
 use crate::model::PlayId;
 use std::sync::Arc;
 
+/// Sounds that can wait for one that plays.
+const WAITING_MAX: usize = 32;
+
 /// Prompts that are being played.
 #[derive(Debug)]
 pub struct Play {
@@ -20,6 +23,15 @@ impl Play {
     pub fn new(id: PlayId, mut sounds: Vec<Arc<Sound>>) -> Option<Play> {
         sounds.retain(|sound| sound.length() > 0);
         (!sounds.is_empty()).then_some(Play { id, sounds, index: 0, position: 0 })
+    }
+
+    /// Another sound after those that are left of a play, if there are not too many.
+    pub fn after(play: Option<Play>, sound: &Arc<Sound>) -> Option<Play> {
+        let Some(mut play) = play else { return Play::new(PlayId(0), vec![sound.clone()]) };
+        if play.sounds.len() - play.index < WAITING_MAX {
+            play.sounds.push(sound.clone());
+        }
+        Some(play)
     }
 
     pub fn frame(&self, codec: Codec) -> &[u8; FRAME] {

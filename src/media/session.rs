@@ -14,7 +14,8 @@ use super::source::Source;
 use super::tones::Detector;
 use crate::leg::negotiate::Agreed;
 use crate::model::{CallId, LegId, PlayId};
-use std::net::{SocketAddr, UdpSocket};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,10 +35,12 @@ pub struct Sockets {
 }
 
 /// What a worker's sessions have in common.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Shared {
     /// What a leg without a track of its own hears while the other side of its bridge holds.
     pub hold_music: Option<Arc<Sound>>,
+    /// The sound of each key.
+    pub tones: BTreeMap<char, Arc<Sound>>,
     pub totals: Arc<Totals>,
 }
 
@@ -53,6 +56,10 @@ pub struct Session {
     keys: Keys,
     play: Option<Play>,
     music: Option<Music>,
+    /// Tones of the keys that the party that is heard has pressed, for a party that does not speak telephone-event.
+    tones: Option<Play>,
+    /// The begin of the last key before the present hearing: what still comes of it is nobody else's.
+    old_key: Option<u32>,
     /// Music for while the party that is heard holds, at its place.
     hold_music: Option<Music>,
     /// The sessions that it hears, and those that hear it.
@@ -61,7 +68,7 @@ pub struct Session {
     /// Where those are summed, if they are several.
     pub mix: Option<Mix>,
     stats: Stats,
-    totals: Arc<Totals>,
+    shared: Arc<Shared>,
     next_report: u64,
     last_heard: u64,
     silent: bool,
@@ -84,6 +91,8 @@ pub struct Received {
     pub payload: Range<usize>,
     pub kind: Kind,
     pub key: Option<char>,
+    /// Of a key that was pressed before the present hearing.
+    pub old: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +110,7 @@ pub struct Ticked {
 
 impl Session {
     /// `random` numbers its stream.
-    pub fn new(call: CallId, leg: LegId, sockets: Sockets, random: [u64; 2], now: u64, shared: Shared) -> Session {
+    pub fn new(call: CallId, leg: LegId, sockets: Sockets, random: [u64; 2], now: u64, shared: Arc<Shared>) -> Session {
         Session {
             call,
             leg,
@@ -112,12 +121,14 @@ impl Session {
             keys: Keys::default(),
             play: None,
             music: None,
-            hold_music: shared.hold_music.map(Music::new),
+            tones: None,
+            old_key: None,
+            hold_music: shared.hold_music.clone().map(Music::new),
             hears: Vec::new(),
             heard_by: Vec::new(),
             mix: None,
             stats: Stats::default(),
-            totals: shared.totals,
+            shared,
             next_report: now + REPORT_EVERY,
             last_heard: now,
             silent: false,
@@ -129,14 +140,15 @@ impl Session {
         &self.sockets
     }
 
-    pub fn negotiate(&mut self, now: u64, agreed: Agreed) {
+    /// `signalled` is where the party's signalling comes from.
+    pub fn negotiate(&mut self, now: u64, agreed: Agreed, signalled: IpAddr) {
         let tones = agreed.telephone_event.is_none().then(Detector::default);
         match &mut self.party {
             Some(party) => {
-                party.source.renew(now, agreed.remote);
+                party.source.renew(now, agreed.remote, signalled);
                 (party.agreed, party.tones) = (agreed, tones);
             }
-            None => self.party = Some(Party { agreed, source: Source::new(now, agreed.remote), tones }),
+            None => self.party = Some(Party { agreed, source: Source::new(now, agreed.remote, signalled), tones }),
         }
         (self.last_heard, self.silent) = (now, false);
     }
@@ -160,6 +172,11 @@ impl Session {
         self.music = None;
     }
 
+    /// Who hears it has changed: a key that is down was meant for those before.
+    pub fn forget_key(&mut self) {
+        self.old_key = self.keys.last();
+    }
+
     /// The party wants to hear nothing of us.
     pub fn holds(&self) -> bool {
         self.party.as_ref().is_some_and(|party| party.agreed.hold)
@@ -175,10 +192,10 @@ impl Session {
         };
         if !party.source.accept(now, from, &header) {
             self.stats.strangers += 1;
-            self.totals.count_stranger();
+            self.shared.totals.count_stranger();
             return None;
         }
-        self.totals.count_received();
+        self.shared.totals.count_received();
         (self.last_heard, self.silent) = (now, false);
         if self.reception.receive(samples(now), &header, kind == Kind::Event) {
             self.keys = Keys::default();
@@ -193,15 +210,20 @@ impl Session {
                 tones.hear(packet[payload.clone()].iter().map(|code| table[usize::from(*code)]))
             }),
         };
-        Some(Received { header, payload, kind, key })
+        let old = kind == Kind::Event && self.old_key == Some(header.timestamp);
+        Some(Received { header, payload, kind, key, old })
     }
 
     /// Passes a packet of the one party that is heard on to this one's. `packet` is rewritten in place where it can be: what lies before
     /// the payload is overwritten with our header.
     pub fn forward(&mut self, now: u64, packet: &mut [u8], received: &Received) {
         let Some(party) = self.party.as_ref().filter(|party| can_send(party)) else { return };
-        if self.play.is_some() {
+        let sound = matches!(received.kind, Kind::Sound(_));
+        if self.play.is_some() || (sound && self.tones.is_some()) {
             return;
+        }
+        if received.old {
+            return self.sender.skip(&received.header);
         }
         let agreed = party.agreed;
         let destination = party.source.destination();
@@ -209,7 +231,12 @@ impl Session {
             Kind::Sound(_) => agreed.payload_type,
             Kind::Event => match agreed.telephone_event {
                 Some(number) => number,
-                None => return self.sender.skip(&received.header),
+                None => {
+                    if let Some(tone) = received.key.and_then(|key| self.shared.tones.get(&key)) {
+                        self.tones = Play::after(self.tones.take(), tone);
+                    }
+                    return self.sender.skip(&received.header);
+                }
             },
         };
         let header = self.sender.other(now, &received.header, payload_type);
@@ -240,6 +267,9 @@ impl Session {
         if let Some(mut play) = self.play.take() {
             self.send_frame(now, play.frame(codec));
             if play.advance() { ticked.done = Some(play.id) } else { self.play = Some(play) }
+        } else if let Some(mut tones) = self.tones.take() {
+            self.send_frame(now, tones.frame(codec));
+            self.tones = if tones.advance() { None } else { Some(tones) };
         } else if self.hears.is_empty() || held {
             let slot = if self.hears.is_empty() { &mut self.music } else { &mut self.hold_music };
             match slot.take() {
@@ -284,7 +314,7 @@ impl Session {
         match self.sockets.rtp.send_to(packet, destination) {
             Ok(_) => {
                 self.stats.sent += 1;
-                self.totals.count_sent();
+                self.shared.totals.count_sent();
                 self.sender.octets += (packet.len() - HEADER) as u64;
             }
             Err(_) => self.stats.unsent += 1,
@@ -319,8 +349,9 @@ impl Session {
     /// Takes a packet from the RTCP socket.
     pub fn receive_report(&mut self, now: u64, packet: &[u8], from: SocketAddr) {
         let Some(party) = &self.party else { return };
-        if from.ip() != party.source.destination().ip() && from != party.agreed.rtcp {
+        if !party.source.accept_report(from, party.agreed.rtcp) {
             self.stats.strangers += 1;
+            self.shared.totals.count_stranger();
             return;
         }
         let Some(said) = rtcp::read(packet, self.sender.ssrc) else {
@@ -385,9 +416,9 @@ mod tests {
             Sockets { rtp, rtcp }
         };
         let (ours, theirs) = (pair(1), pair(2));
-        let shared = Shared { hold_music: None, totals: Arc::default() };
+        let shared = Arc::new(Shared { hold_music: None, tones: BTreeMap::new(), totals: Arc::default() });
         let mut session = Session::new(CallId(1), LegId(1), ours, [1, 1], 0, shared);
-        session.negotiate(0, agreed(&theirs));
+        session.negotiate(0, agreed(&theirs), [127, 80, host, 2].into());
         (session, theirs)
     }
 
@@ -422,7 +453,7 @@ mod tests {
         assert!(session.receive(31 * SECOND, &packet(1), from).is_some());
         assert!(!told(&mut session, 40 * SECOND));
         assert!(told(&mut session, 41 * SECOND));
-        session.negotiate(42 * SECOND, Agreed { direction: Direction::SendOnly, ..agreed(&theirs) });
+        session.negotiate(42 * SECOND, Agreed { direction: Direction::SendOnly, ..agreed(&theirs) }, from.ip());
         assert!(!told(&mut session, 99 * SECOND), "nothing is expected of who only listens");
     }
 
@@ -460,6 +491,6 @@ mod tests {
         let trip = stats.round_trip.unwrap().as_millis();
         assert!((79..=80).contains(&trip), "{trip} ms");
         assert!(stats.mos().unwrap() < 3.0 && stats.mos_there().unwrap() > 4.0, "one of six is heard, seven of five hundred hardly");
-        assert_eq!((session.totals.received(), session.totals.sent()), (5, stats.sent));
+        assert_eq!((session.shared.totals.received(), session.shared.totals.sent()), (5, stats.sent));
     }
 }

@@ -14,6 +14,21 @@ const CLEAR: f32 = 6.3;
 /// How much stronger the row or the column may be than the other: 8 dB.
 const TWIST: f32 = 6.3;
 
+/// Every key that has tones.
+pub const KEYS: &str = "0123456789*#ABCD";
+/// How long a key of ours sounds, and the pause after it, in samples: 100 and 60 ms (Q.24 asks for 40 of each).
+const SOUNDS: usize = 800;
+const PAUSE: usize = 480;
+
+/// A key's two tones at 8 kHz and the pause after it; the column is 2 dB louder, as telephones make it.
+pub fn samples(key: char) -> Vec<i16> {
+    let places = NAMES.iter().enumerate().flat_map(|(row, keys)| keys.iter().enumerate().map(move |(column, key)| (*key, row, column)));
+    let (_, row, column) = places.into_iter().find(|(name, _, _)| *name == key).expect("a key of a telephone");
+    let wave = |hertz: f32, n: usize| (2.0 * std::f32::consts::PI * hertz * n as f32 / 8000.0).sin();
+    let sample = |n: usize| (5600.0 * wave(ROWS[row], n) + 7000.0 * wave(COLUMNS[column], n)) as i16;
+    (0..SOUNDS).map(sample).chain(std::iter::repeat_n(0, PAUSE)).collect()
+}
+
 /// Listens to one party.
 #[derive(Debug)]
 pub struct Detector {

@@ -2,7 +2,7 @@
 //! spread. Nothing is allocated while sound flows. A panic costs the one session that it happened in.
 
 use super::codec;
-use super::event::{Event, Totals};
+use super::event::Event;
 use super::library::Sound;
 use super::mix::Mix;
 use super::session::{Kind, Received, Session, Shared, Sockets};
@@ -11,6 +11,7 @@ use crate::leg::negotiate::Agreed;
 use crate::model::{CallId, Hearing, LegId, OfferId, PlayId};
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -41,6 +42,7 @@ pub enum Command {
     Negotiate {
         leg: LegId,
         negotiated: Agreed,
+        signalled: IpAddr,
     },
     Play {
         leg: LegId,
@@ -107,7 +109,7 @@ pub struct Worker {
     waker: Arc<Waker>,
     poller: Poller,
     events: Events,
-    shared: Shared,
+    shared: Arc<Shared>,
     sessions: Vec<Option<Box<Session>>>,
     serials: Vec<u32>,
     free: Vec<u32>,
@@ -127,7 +129,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn start(index: usize, hold_music: Option<Arc<Sound>>, totals: Arc<Totals>, events: Events) -> io::Result<Handle> {
+    pub fn start(index: usize, shared: Arc<Shared>, events: Events) -> io::Result<Handle> {
         let (sender, commands) = mpsc::channel();
         let waker = Arc::new(Waker::new()?);
         let poller = Poller::new(BATCH)?;
@@ -137,7 +139,7 @@ impl Worker {
             waker: waker.clone(),
             poller,
             events,
-            shared: Shared { hold_music, totals },
+            shared,
             sessions: Vec::new(),
             serials: Vec::new(),
             free: Vec::new(),
@@ -297,7 +299,7 @@ impl Worker {
         let now = self.now;
         match command {
             Command::Open { call, leg, sockets } => self.open(call, leg, sockets),
-            Command::Negotiate { leg, negotiated } => self.with(leg, |session| session.negotiate(now, negotiated)),
+            Command::Negotiate { leg, negotiated, signalled } => self.with(leg, |session| session.negotiate(now, negotiated, signalled)),
             Command::Play { leg, play, sounds } => {
                 let mut over = None;
                 self.with(leg, |session| over = session.play(play, sounds));
@@ -374,6 +376,7 @@ impl Worker {
         for index in &members {
             let session = self.sessions[*index as usize].as_mut().expect("a call's legs are open");
             (session.hears, session.heard_by, session.mix) = (Vec::new(), Vec::new(), None);
+            session.forget_key();
         }
         let mut complete = true;
         for (listener, heard) in hearing {

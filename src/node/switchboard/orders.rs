@@ -40,7 +40,10 @@ impl Switchboard {
         let (now, dialog, role) = (self.clock.now(), entry.dialog, entry.role);
         let out = &mut self.outputs;
         match (order, dialog) {
-            (Order::Negotiate(agreed), _) => self.media.negotiate(leg, agreed),
+            (Order::Negotiate(agreed), dialog) => {
+                let signalled = dialog.and_then(|dialog| self.endpoint.flow(dialog)).map_or(agreed.remote.ip(), |flow| flow.remote.ip());
+                self.media.negotiate(leg, agreed, signalled);
+            }
             (Order::CloseMedia, _) => self.media.close(leg),
             (Order::Report(report), _) => self.events.extend(core_event(leg, role, report)),
             (Order::Accept { sdp }, Some(dialog)) => self.endpoint.accept(now, dialog, sdp.as_bytes(), out),

@@ -111,6 +111,11 @@ impl Endpoint {
         self.dialogs.len()
     }
 
+    /// Where a dialog's messages come from, and go.
+    pub fn flow(&self, dialog: DialogId) -> Option<Flow> {
+        self.dialogs.get(&dialog).map(|dialog| dialog.flow)
+    }
+
     /// Users with a live registration.
     pub fn registered(&self) -> usize {
         self.registrar.users()
