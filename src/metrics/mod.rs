@@ -35,6 +35,7 @@ pub struct Edges {
     /// RTP packets of all sessions, open ones included.
     pub rtp_received: u64,
     pub rtp_sent: u64,
+    pub rtp_strangers: u64,
 }
 
 impl Edges {
@@ -47,6 +48,7 @@ pub struct Metrics {
     core_handle: Timings<12>,
     dispatch: Timings<13>,
     jitter: Timings<8>,
+    round_trip: Timings<8>,
     /// A score of 4.2 counts as 4.2 s.
     scores: Timings<8>,
 }
@@ -67,6 +69,7 @@ impl Metrics {
             core_handle: Timings::new([1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 10_000, 100_000]),
             dispatch: Timings::new([100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000]),
             jitter: Timings::new([1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 50_000, 100_000]),
+            round_trip: Timings::new([1_000, 5_000, 10_000, 50_000, 100_000, 150_000, 300_000, 500_000]),
             scores: Timings::new([1_500_000, 2_000_000, 2_500_000, 3_000_000, 3_500_000, 3_800_000, 4_000_000, 4_300_000]),
         };
         metrics.gauge(series::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
@@ -94,9 +97,13 @@ impl Metrics {
         self.add(series::VIOLATIONS, &[("rule", rule)], 1);
     }
 
-    /// A media session has ended: packets that it missed, and if it received any, their jitter and the mean opinion score of their sound.
-    pub fn media_closed(&self, lost: u64, heard: Option<(Duration, f64)>) {
+    /// A media session has ended: packets that it missed, if it received any, their jitter and the mean opinion score of their sound,
+    /// and the round trip if its party reported.
+    pub fn media_closed(&self, lost: u64, heard: Option<(Duration, f64)>, round_trip: Option<Duration>) {
         self.add(series::RTP_LOST, &[], lost);
+        if let Some(round_trip) = round_trip {
+            self.round_trip.observe(round_trip);
+        }
         if let Some((jitter, score)) = heard {
             self.jitter.observe(jitter);
             self.scores.observe(Duration::from_secs_f64(score));
@@ -111,6 +118,7 @@ impl Metrics {
         self.core_handle.write(&mut text, series::CORE_HANDLE);
         self.dispatch.write(&mut text, series::DISPATCH);
         self.jitter.write(&mut text, series::RTP_JITTER);
+        self.round_trip.write(&mut text, series::RTP_ROUND_TRIP);
         self.scores.write(&mut text, series::MOS);
         text.push_str(&self.handle.render());
         text
@@ -132,6 +140,7 @@ impl Metrics {
         for (direction, packets) in [("in", edges.rtp_received), ("out", edges.rtp_sent)] {
             self.counter(series::RTP_PACKETS, &[("direction", direction)], packets);
         }
+        self.counter(series::RTP_STRANGERS, &[], edges.rtp_strangers);
         let outcomes = [("written", edges.records_written), ("doubled", edges.records_doubled), ("lost", edges.records_lost)];
         for (outcome, records) in outcomes {
             self.counter(series::RECORDS, &[("outcome", outcome)], records);

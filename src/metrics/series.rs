@@ -93,6 +93,14 @@ pub const RTP_PACKETS: Series = (
     "careline_rtp_packets_total",
     "RTP packets of all media sessions since the start, those that are open included: valid ones received (in) and sent (out).",
 );
+pub const RTP_STRANGERS: Series = (
+    "careline_rtp_strangers_total",
+    "RTP and RTCP packets from others than a session's own party, dropped, of all media sessions since the start.",
+);
+pub const RTP_ROUND_TRIP: Series = (
+    "careline_rtp_round_trip_seconds",
+    "Round trip to the party by the last RTCP report (RFC 3550) of a media session that has ended; sessions without one apart.",
+);
 pub const RTP_LOST: Series =
     ("careline_rtp_lost_total", "RTP packets that were sent to us and never came, of media sessions that have ended.");
 pub const RTP_JITTER: Series = (
@@ -114,7 +122,7 @@ pub const RECORDS: Series = (
 pub const SPOOL_RECORDS: Series = ("careline_spool_records", "Records that the database has not taken yet and the spool keeps.");
 pub const BUILD_INFO: Series = ("careline_build_info", "1, labelled with the version that runs.");
 
-pub const COUNTERS: [Series; 19] = [
+pub const COUNTERS: [Series; 20] = [
     CALLS,
     VISITS_OFFERED,
     VISITS_ANSWERED,
@@ -133,6 +141,7 @@ pub const COUNTERS: [Series; 19] = [
     SIP_REQUESTS,
     SIP_GUARD,
     RTP_PACKETS,
+    RTP_STRANGERS,
     RTP_LOST,
 ];
 

@@ -196,8 +196,8 @@ fn the_edges_count_their_own() {
     metrics.core_handled("call_arrived", Duration::from_micros(700));
     metrics.dispatched(Duration::from_millis(4));
     metrics.violation("conservation");
-    metrics.media_closed(1, Some((Duration::from_millis(3), 4.25)));
-    metrics.media_closed(0, None);
+    metrics.media_closed(1, Some((Duration::from_millis(3), 4.25)), Some(Duration::from_millis(42)));
+    metrics.media_closed(0, None, None);
     let sip_requests = vec![("INVITE", 2, "udp", 7), ("INVITE", 4, "udp", 1)];
     let edges = Edges {
         core_inbox: 3,
@@ -209,6 +209,7 @@ fn the_edges_count_their_own() {
         sip_guards: [1, 2, 3, 4, 5, 6],
         rtp_received: 50,
         rtp_sent: 49,
+        rtp_strangers: 6,
         ..Edges::default()
     };
     let text = metrics.render(&config, &View::default(), at(0), &edges);
@@ -224,6 +225,9 @@ fn the_edges_count_their_own() {
         r#"careline_rtp_packets_total{direction="in"} 50"#,
         r#"careline_rtp_packets_total{direction="out"} 49"#,
         "careline_rtp_lost_total 1",
+        "careline_rtp_strangers_total 6",
+        r#"careline_rtp_round_trip_seconds_bucket{le="0.05"} 1"#,
+        "careline_rtp_round_trip_seconds_count 1",
         r#"careline_rtp_jitter_seconds_bucket{le="0.002"} 0"#,
         r#"careline_rtp_jitter_seconds_bucket{le="0.005"} 1"#,
         r#"careline_mos_score_bucket{le="4"} 0"#,

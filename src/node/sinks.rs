@@ -50,7 +50,7 @@ impl Sinks {
     }
 
     pub fn media_closed(&self, stats: &media::Stats) {
-        self.metrics.media_closed(stats.lost, stats.mos().map(|score| (stats.jitter, score)));
+        self.metrics.media_closed(stats.lost, stats.mos().map(|score| (stats.jitter, score)), stats.round_trip);
     }
 
     pub fn status(&self) -> store::Status {

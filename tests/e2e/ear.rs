@@ -12,6 +12,8 @@ const FRAME: usize = 160;
 const FRAME_TIME: Duration = Duration::from_millis(20);
 /// RFC 4733, as offered in the caller's SDP.
 const KEYS_TYPE: u8 = 101;
+/// The SSRC of every caller of a test.
+pub const CALLERS_SOURCE: u32 = 0x0ca1_1e55;
 /// A key sounds for so many packets, and its end is said three times.
 const KEY_FRAMES: u16 = 5;
 const KEY_ENDS: u16 = 3;
@@ -211,7 +213,7 @@ impl Mouth {
         let mut packet = vec![0x80, kind];
         packet.extend(self.sequence.to_be_bytes());
         packet.extend(timestamp.to_be_bytes());
-        packet.extend(0x0ca1_1e55_u32.to_be_bytes());
+        packet.extend(CALLERS_SOURCE.to_be_bytes());
         packet.extend(payload);
         packet
     }

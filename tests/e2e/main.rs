@@ -11,6 +11,7 @@ mod refused;
 mod sound;
 mod stations;
 mod stopped;
+mod strangers;
 mod volume;
 
 use caller::Caller;

@@ -153,6 +153,7 @@ impl Switchboard {
             sip_guards: [guards.forbidden, guards.challenged, guards.malformed, guards.overloaded, guards.timeouts, guards.retransmitted],
             rtp_received: self.media.totals().received(),
             rtp_sent: self.media.totals().sent(),
+            rtp_strangers: self.media.totals().strangers(),
         }
     }
 
