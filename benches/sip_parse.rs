@@ -80,7 +80,7 @@ fn parse(rounds: u64) {
 }
 
 fn calls(rounds: u64) {
-    let trunks = vec![Trunk { name: "bench".into(), addresses: vec!["127.0.0.0/8".parse().expect("a network")] }];
+    let trunks = vec![Trunk { name: "bench".into(), addresses: vec!["127.0.0.0/8".parse().expect("a network")], ..Trunk::default() }];
     let mut endpoint = Endpoint::new(Settings { trunks, ..Settings::default() }, Random::seeded(1));
     let flow = Flow::udp("127.0.0.1:5060".parse().expect("an address"), "127.0.0.9:5070".parse().expect("an address"));
     let mut out = Vec::new();

@@ -2,7 +2,7 @@
 
 use careline::loadgen::phone::{self, Goodbye, Phone, Seen};
 use careline::model::Time;
-use careline::sip::{Credentials, Endpoint, Flow, Invite, Network, Output, Random, Report, Settings, Trunk};
+use careline::sip::{Credentials, Endpoint, Flow, Invite, Network, Output, Random, Report, Settings, Target, Trunk};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl House {
         let network: Network = "127.0.0.0/8".parse().unwrap();
         let settings = Settings {
             realm: "careline".into(),
-            trunks: vec![Trunk { name: "local".into(), addresses: vec![network] }],
+            trunks: vec![Trunk { name: "local".into(), addresses: vec![network], ..Trunk::default() }],
             numbers: Some(["+13125550100".to_string()].into()),
             users: [("1004".to_string(), Credentials::new("1004", "careline", "demo-1004"))].into(),
             ..Settings::default()
@@ -145,11 +145,10 @@ impl House {
 
     fn ring_station(&mut self) -> careline::sip::DialogId {
         let invite = Invite {
-            user: "1004".into(),
             caller_name: "Billing · ES".into(),
             from_user: "careline".into(),
             sdp: Some(SDP.into()),
-            ..Invite::default()
+            ..Invite::to(Target::Station("1004".into()))
         };
         self.serve(|endpoint, now, out| endpoint.invite(now, invite, out)).expect("the station is registered")
     }

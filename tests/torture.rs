@@ -9,7 +9,7 @@ fn flow(port: u16) -> Flow {
 }
 
 fn endpoint() -> Endpoint {
-    let trunks = vec![Trunk { name: "test".into(), addresses: vec!["127.0.0.0/8".parse().unwrap()] }];
+    let trunks = vec![Trunk { name: "test".into(), addresses: vec!["127.0.0.0/8".parse().unwrap()], ..Trunk::default() }];
     let numbers = Some(["+13125550100".to_string()].into());
     Endpoint::new(Settings { realm: "care".to_string(), trunks, numbers, ..Settings::default() }, Random::seeded(7))
 }

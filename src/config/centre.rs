@@ -1,6 +1,7 @@
 //! Skills, agents, numbers and rules.
 
-use super::server::{Credentials, Secret};
+use super::secret::Secret;
+use super::server::Credentials;
 use crate::acd::call::Refusal;
 use crate::acd::config::{AgentConfig, NumberConfig, Rules, SkillConfig};
 use crate::model::schema::{Field, Kind, Reader, nearest_first, read_count};

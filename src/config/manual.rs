@@ -1,13 +1,13 @@
 //! The reference manual of `careline.toml`, printed from the tables by which it is read.
 
-use super::{calendars, centre, ladder, queues, server};
+use super::{calendars, centre, ladder, queues, server, trunks};
 use crate::model::schema::{Field, table};
 
 const BLOCKS: [(&str, &[Field]); 16] = [
     ("The file", centre::ROOT_FIELDS),
     ("[centre]", server::CENTRE_FIELDS),
     ("[sip]", server::SIP_FIELDS),
-    ("[sip.trunks.NAME]", server::TRUNK_FIELDS),
+    ("[sip.trunks.NAME]", trunks::FIELDS),
     ("[sip.limits]", server::SIP_LIMIT_FIELDS),
     ("[http]", server::HTTP_FIELDS),
     ("[media]", server::MEDIA_FIELDS),

@@ -7,10 +7,14 @@ pub mod ladder;
 pub mod manual;
 pub mod queues;
 pub mod read;
+pub mod secret;
 pub mod server;
+pub mod trunks;
 
 pub use crate::model::Problem;
-pub use server::{Credentials, Network, OnRegister, Secret, Server, Trunk};
+pub use secret::Secret;
+pub use server::{Credentials, OnRegister, Server};
+pub use trunks::{Network, Trunk};
 
 use crate::acd;
 use crate::acd::config::{ClassConfig, QueueConfig};

@@ -1,5 +1,7 @@
 //! What the edges are told: addresses, trunks, limits, who may log in.
 
+use super::secret::{Secret, secret};
+use super::trunks::{self, Trunk};
 use crate::model::schema::{Field, Kind, Reader};
 use crate::model::tree::Node;
 use crate::model::{AgentId, Problem};
@@ -41,20 +43,6 @@ pub struct Sip {
     pub limits: SipLimits,
 }
 
-/// A party that may send calls to our numbers, known by its addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trunk {
-    pub name: Arc<str>,
-    pub addresses: Vec<Network>,
-}
-
-/// An address, or all that share its first `prefix` bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    pub address: IpAddr,
-    pub prefix: u8,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SipLimits {
     pub transactions: u32,
@@ -86,16 +74,6 @@ pub struct Credentials {
     pub pin: Option<Secret>,
 }
 
-/// Never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[secret]")
-    }
-}
-
 /// What an agent is whose station registers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnRegister {
@@ -117,10 +95,9 @@ pub const CENTRE_FIELDS: &[Field] = &[
 pub const SIP_FIELDS: &[Field] = &[
     Field::default("listen", Kind::Text, "address and port for SIP; one address, not all (0.0.0.0)", "127.0.0.1:5060"),
     Field::required("realm", Kind::Text, "the realm of the stations' passwords"),
-    Field::optional("trunks", Kind::Map, "parties that may send calls to our numbers, each with its addresses"),
+    Field::optional("trunks", Kind::Map, "parties that send calls to our numbers, and take ours"),
     Field::optional("limits", Kind::Map, "how much of anything there may be"),
 ];
-pub const TRUNK_FIELDS: &[Field] = &[Field::required("addresses", Kind::List, "addresses and networks: 192.0.2.7, 127.0.0.0/8")];
 pub const SIP_LIMIT_FIELDS: &[Field] = &[
     Field::default("transactions", Kind::Count, "transactions alive at once", "100000"),
     Field::default("dialogs", Kind::Count, "dialogs alive at once", "20000"),
@@ -142,7 +119,7 @@ pub const MEDIA_FIELDS: &[Field] = &[
 pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Server> {
     let block = |name: &str| root.get(name);
     let centre = block("centre").and_then(|node| Reader::open(node, "[centre]", CENTRE_FIELDS, problems));
-    let sip = block("sip").and_then(|node| sip(node, problems));
+    let sip = block("sip").and_then(|node| sip(node, dir, problems));
     let http = block("http").and_then(|node| http(node, dir, problems));
     let media = block("media").and_then(|node| media(node, problems));
     let centre = centre?;
@@ -163,23 +140,14 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
     })
 }
 
-fn sip(node: &Node, problems: &mut Vec<Problem>) -> Option<Sip> {
+fn sip(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Sip> {
     let reader = Reader::open(node, "[sip]", SIP_FIELDS, problems)?;
     let listen = parsed(&reader, "listen", "127.0.0.1:5060", problems);
     named_address(&reader, "listen", listen.map(|listen: SocketAddr| listen.ip()), "127.0.0.1:5060", problems);
     let realm = reader.text("realm", problems);
     let mut trunks = Vec::new();
     for entry in reader.node("trunks").and_then(|node| node.expect_map(problems)).unwrap_or(&[]) {
-        let Some(trunk) = Reader::open(&entry.node, "a trunk", TRUNK_FIELDS, problems) else { continue };
-        let mut addresses = Vec::new();
-        for (text, at) in trunk.texts("addresses", problems) {
-            match network(text) {
-                Some(network) => addresses.push(network),
-                None => problems
-                    .push(at.choose(format!("`{text}` is not an address or a network"), ["192.0.2.7", "127.0.0.0/8", "2001:db8::/32"])),
-            }
-        }
-        trunks.push(Trunk { name: entry.key.as_str().into(), addresses });
+        trunks.extend(trunks::read(entry, dir, problems));
     }
     let empty = Node { at: node.at.clone(), value: crate::model::tree::Value::Map(Vec::new()) };
     let limits = Reader::open(reader.node("limits").unwrap_or(&empty), "[sip.limits]", SIP_LIMIT_FIELDS, problems)?;
@@ -187,14 +155,6 @@ fn sip(node: &Node, problems: &mut Vec<Problem>) -> Option<Sip> {
     let (transactions, dialogs, contacts, challenges) = (count("transactions"), count("dialogs"), count("contacts"), count("challenges"));
     let limits = SipLimits { transactions: transactions?, dialogs: dialogs?, contacts: contacts?, challenges: challenges? };
     Some(Sip { listen: listen?, realm: realm?.into(), trunks, limits })
-}
-
-fn network(text: &str) -> Option<Network> {
-    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-    let address: IpAddr = address.parse().ok()?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = prefix.map_or(Some(most), |prefix| prefix.parse().ok().filter(|prefix| *prefix <= most))?;
-    Some(Network { address, prefix })
 }
 
 fn http(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Http> {
@@ -205,28 +165,13 @@ fn http(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Http> {
     {
         problems.push(node.at.choose("HTTP binds to loopback only: put a TLS proxy before it", ["127.0.0.1:8080"]));
     }
-    let ways = [reader.node("token"), reader.node("token_file"), reader.node("token_env")];
-    if ways.iter().flatten().count() != 1 {
-        problems.push(node.at.choose("[http] says where the bearer token of /api is, in one way", ["token", "token_file", "token_env"]));
-        return None;
-    }
-    let token = if let Some(node) = reader.node("token_file") {
-        let path = dir.join(node.expect_text(problems)?);
-        let read = std::fs::read_to_string(&path);
-        read.map_err(|error| problems.push(node.at.problem(format!("cannot read {}: {error}", path.display())))).ok()
-    } else if let Some(node) = reader.node("token_env") {
-        let name = node.expect_text(problems)?;
-        let read = std::env::var(name);
-        read.map_err(|_| problems.push(node.at.problem(format!("the environment has no `{name}`")))).ok()
-    } else {
-        reader.text("token", problems).map(String::from)
-    };
-    let token = token?.trim().to_string();
-    if token.len() < 16 {
-        let at = ways.into_iter().flatten().next().map_or(&node.at, |node| &node.at);
+    let ways = ["token", "token_file", "token_env"];
+    let token = secret(&reader, "[http] says where the bearer token of /api is, in one way", ways, dir, problems)?;
+    if token.0.len() < 16 {
+        let at = ways.into_iter().find_map(|way| reader.node(way)).map_or(&node.at, |node| &node.at);
         problems.push(at.problem("the token is shorter than 16 characters: anyone could guess it"));
     }
-    Some(Http { listen: listen?, token: Secret(token) })
+    Some(Http { listen: listen?, token })
 }
 
 fn media(node: &Node, problems: &mut Vec<Problem>) -> Option<Media> {

@@ -77,7 +77,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
     let sinks = Sinks::new(store, metrics.clone());
     let ready_on_register = settings::ready_on_register(&server);
     let listen = server.sip.listen;
-    let endpoint = Endpoint::new(settings::sip(&server, &centre), Random::system());
+    let mut endpoint = Endpoint::new(settings::sip(&server, &centre), Random::system());
     let thread = std::thread::Builder::new()
         .name("signalling".into())
         .spawn(move || {
@@ -90,6 +90,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
                         return;
                     }
                 };
+                endpoint.listen(vec![udp.local()]);
                 let _ = bound.send(Ok(udp.local()));
                 let board = Switchboard::new(centre, endpoint, media, sinks, ready_on_register);
                 let now = Instant::now();

@@ -9,6 +9,8 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
     let trunk = |trunk: &crate::config::Trunk| sip::Trunk {
         name: trunk.name.clone(),
         addresses: trunk.addresses.iter().map(|net| sip::Network { address: net.address, prefix: net.prefix }).collect(),
+        peers: trunk.peers.iter().map(peer).collect(),
+        account: trunk.account.as_ref().map(|own| sip::Account { user: own.user.clone(), password: own.password.0.clone() }),
     };
     let user = |(agent, account): (&crate::model::AgentId, &crate::config::Credentials)| {
         let user = agent.to_string();
@@ -31,6 +33,10 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
         },
         realm,
     }
+}
+
+fn peer(peer: &crate::config::trunks::Peer) -> sip::Peer {
+    sip::Peer { address: peer.address, transport: if peer.tcp { sip::Transport::Tcp } else { sip::Transport::Udp } }
 }
 
 pub fn media(server: &Server) -> media::Settings {

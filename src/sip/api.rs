@@ -1,5 +1,6 @@
 //! What passes through the stack's door: flows, settings, reports, and what can be asked of it.
 
+use super::account::Account;
 use super::auth::Credentials;
 use crate::model::{Phi, PhoneNumber};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,12 +120,22 @@ pub enum Report {
     Unregistered { user: String },
 }
 
-/// A call to a station (or, with `route`, to anybody).
-#[derive(Clone, Debug, Default)]
+/// Whom a call of ours is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A user registered here, at the contact registered last, over its own flow.
+    Station(String),
+    /// A number behind a trunk. Its peers are tried in their order: the next one when one is silent, unreachable or answers 503.
+    Trunk { trunk: Arc<str>, user: String },
+    /// Anybody: a Request-URI, and the flow to it.
+    Direct { uri: String, flow: Flow },
+}
+
+/// A call of ours.
+#[derive(Clone, Debug)]
 pub struct Invite {
-    /// The station's user, registered here.
-    pub user: String,
-    /// Shown on the station: the queue and the language, never a caller's number or name.
+    pub target: Target,
+    /// Shown on a station: the queue and the language, never a caller's number or name.
     pub caller_name: String,
     /// The user part of our From.
     pub from_user: String,
@@ -132,11 +143,16 @@ pub struct Invite {
     pub sdp: Option<Vec<u8>>,
     /// Further headers (`Alert-Info`, `X-…`): name and value, without line ends.
     pub headers: Vec<(String, String)>,
-    /// Where to send it, instead of the user's registered contact: a Request-URI and the flow to it.
-    pub route: Option<(String, Flow)>,
 }
 
-/// The user has no live registration, or the endpoint is full.
+impl Invite {
+    /// With a late offer, from nobody in particular.
+    pub fn to(target: Target) -> Invite {
+        Invite { target, caller_name: String::new(), from_user: String::new(), sdp: None, headers: Vec::new() }
+    }
+}
+
+/// The user has no live registration, the trunk no peer, or the endpoint is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotReachable;
 
@@ -147,11 +163,29 @@ pub enum Reason {
     CompletedElsewhere,
 }
 
-/// A party that may send calls to our numbers, known by its addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A party that sends calls to our numbers, and takes calls of ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trunk {
     pub name: Arc<str>,
+    /// From where its calls come; its peers belong to them unsaid.
     pub addresses: Vec<Network>,
+    /// Where our calls to it go, best first.
+    pub peers: Vec<Peer>,
+    /// How we prove to it who we are.
+    pub account: Option<Account>,
+}
+
+impl Trunk {
+    pub fn holds(&self, source: IpAddr) -> bool {
+        self.addresses.iter().any(|network| network.contains(source)) || self.peers.iter().any(|peer| peer.address.ip() == source)
+    }
+}
+
+/// One address of a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    pub address: SocketAddr,
+    pub transport: Transport,
 }
 
 /// An address, or all that share its first bits: `192.0.2.7`, `127.0.0.0/8`, `2001:db8::/32`.

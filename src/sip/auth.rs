@@ -36,14 +36,22 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Algorithm::Sha256 => "SHA-256",
             Algorithm::Md5 => "MD5",
         }
     }
 
-    fn hash(self, bytes: &[u8]) -> String {
+    /// The algorithm of a challenge or an answer: MD5 if none is named (RFC 7616 §3.3).
+    pub fn named(name: Option<&str>) -> Option<Algorithm> {
+        match name {
+            None => Some(Algorithm::Md5),
+            Some(name) => [Algorithm::Sha256, Algorithm::Md5].into_iter().find(|known| known.name().eq_ignore_ascii_case(name)),
+        }
+    }
+
+    pub fn hash(self, bytes: &[u8]) -> String {
         match self {
             Algorithm::Sha256 => hex(&Sha256::digest(bytes)),
             Algorithm::Md5 => hex(&Md5::digest(bytes)),
@@ -176,7 +184,7 @@ impl Authenticator {
 }
 
 /// The fields of a Digest header.
-struct Fields<'a>(Vec<(&'a str, String)>);
+pub struct Fields<'a>(Vec<(&'a str, String)>);
 
 struct Given {
     algorithm: Algorithm,
@@ -190,7 +198,7 @@ struct Given {
 }
 
 impl<'a> Fields<'a> {
-    fn read(value: &'a [u8]) -> Option<Fields<'a>> {
+    pub fn read(value: &'a [u8]) -> Option<Fields<'a>> {
         let rest = value.get(6..).filter(|_| value[..6].eq_ignore_ascii_case(b"Digest"))?;
         let fields = list(rest).filter_map(|field| {
             let split = field.iter().position(|b| *b == b'=')?;
@@ -200,17 +208,12 @@ impl<'a> Fields<'a> {
         Some(Fields(fields.take(32).collect()))
     }
 
-    fn get(&self, name: &str) -> Option<String> {
+    pub fn get(&self, name: &str) -> Option<String> {
         self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
     }
 
     fn answer(&self) -> Option<Given> {
-        let algorithm = match self.get("algorithm") {
-            None => Algorithm::Md5,
-            Some(name) if name.eq_ignore_ascii_case("MD5") => Algorithm::Md5,
-            Some(name) if name.eq_ignore_ascii_case("SHA-256") => Algorithm::Sha256,
-            Some(_) => return None,
-        };
+        let algorithm = Algorithm::named(self.get("algorithm").as_deref())?;
         let nc = self.get("nc")?;
         let count = u32::from_str_radix(&nc, 16).ok()?;
         let auth = self.get("qop")?.eq_ignore_ascii_case("auth");
@@ -235,6 +238,11 @@ fn unquote(value: &[u8]) -> String {
         !escaped
     });
     String::from_utf8_lossy(&plain.collect::<Vec<u8>>()).into_owned()
+}
+
+/// A quoted string (RFC 3261 §25.1).
+pub fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 fn hex(bytes: &[u8]) -> String {

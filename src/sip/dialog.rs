@@ -1,9 +1,9 @@
 //! A dialog (RFC 3261 §12): tags, sequence numbers, route set, remote target, and what is pending in it.
 
-use super::api::{Flow, Reason, Transport};
+use super::api::{Flow, Peer, Reason, Transport};
 use super::key::{ClientKey, ServerKey, tag};
 use super::message::{Core, Header, Message, NameAddr, Scheme, Start, Uri, address, list};
-use super::writer::{contact, finish, header_line};
+use super::writer::{contact, finish, header_line, via};
 use crate::model::Time;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -44,6 +44,18 @@ pub struct Answer {
     pub end: Option<Time>,
 }
 
+/// A call of ours to a trunk that has not shown itself yet.
+#[derive(Debug)]
+pub struct Attempt {
+    pub trunk: Arc<str>,
+    /// The number.
+    pub user: String,
+    /// The peers that have not been tried.
+    pub others: Vec<Peer>,
+    /// When the next of them is tried.
+    pub patience: Option<Time>,
+}
+
 #[derive(Debug)]
 pub struct Dialog {
     pub stage: Stage,
@@ -64,6 +76,9 @@ pub struct Dialog {
     pub flow: Flow,
     /// Requests go over the flow whatever the target says: to a station, behind any NAT.
     pub pinned: bool,
+    /// The trunk that it goes through: its challenges are answered.
+    pub trunk: Option<Arc<str>>,
+    pub attempt: Option<Attempt>,
     /// Whether the Call-ID is ours: who retries later after a glare (RFC 3261 §14.1).
     pub own_call_id: bool,
     /// By what another path's copy of its INVITE is known.
@@ -115,6 +130,8 @@ impl Dialog {
             routes: Vec::new(),
             flow,
             pinned: false,
+            trunk: None,
+            attempt: None,
             own_call_id: false,
             merge: None,
             answer: None,
@@ -167,12 +184,9 @@ impl Dialog {
         scratch.extend_from_slice(method.as_bytes());
         scratch.push(b' ');
         scratch.extend_from_slice(if strict { next_hop } else { &self.target });
-        let transport = if flow.transport == Transport::Udp { "UDP" } else { "TCP" };
-        let _ = write!(
-            scratch,
-            " SIP/2.0\r\nVia: SIP/2.0/{transport} {};branch=z9hG4bK{branch:016x};rport\r\nMax-Forwards: 70\r\n",
-            flow.local
-        );
+        scratch.extend_from_slice(b" SIP/2.0\r\n");
+        via(scratch, &flow, branch);
+        scratch.extend_from_slice(b"Max-Forwards: 70\r\n");
         for route in self.routes.iter().skip(usize::from(strict)) {
             header_line(scratch, "Route", route);
         }

@@ -1,6 +1,7 @@
 //! Floor 3: SIP (RFC 3261), sans-IO. `Endpoint` is told the time and every message, and says what to send and what happened;
 //! `transport` is the only signalling socket code. It decides nothing about calls.
 
+mod account;
 pub mod api;
 pub mod auth;
 mod dialog;
@@ -15,8 +16,10 @@ mod transaction;
 pub mod transport;
 mod writer;
 
+pub use account::Account;
 pub use api::{
-    Caller, Counts, DialogId, EMERGENCY, Flow, Invite, Limits, Network, NotReachable, Output, Reason, Report, Settings, Transport, Trunk,
+    Caller, Counts, DialogId, EMERGENCY, Flow, Invite, Limits, Network, NotReachable, Output, Peer, Reason, Report, Settings, Target,
+    Transport, Trunk,
 };
 pub use auth::Credentials;
 pub use endpoint::Endpoint;

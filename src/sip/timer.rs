@@ -27,6 +27,8 @@ pub enum Timer {
     AnswerResend(DialogId),
     /// When no ACK is coming any more.
     AnswerEnd(DialogId),
+    /// When a trunk's next peer is tried.
+    PeerPatience(DialogId),
 }
 
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Writing messages: responses made from their request's headers, requests, and the phrases of the codes.
 
 use super::api::{Flow, Transport};
-use super::message::{Core, Header, Message, Via, list};
+use super::message::{Core, Header, Message, Start, Via, list};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -74,6 +74,52 @@ impl Head {
     }
 }
 
+/// How a request of ours is written anew: for another peer, or with proof.
+pub struct Change<'a> {
+    pub uri: Option<&'a str>,
+    pub flow: &'a Flow,
+    pub branch: u64,
+    pub cseq: u32,
+    pub extra: &'a str,
+    /// A header that `extra` takes the place of.
+    pub without: Option<Header>,
+}
+
+/// The same request for another transaction.
+pub fn rewrite(scratch: &mut Vec<u8>, request: &Message, change: &Change) -> Arc<[u8]> {
+    let Start::Request { method, uri } = request.start else { unreachable!("a request of ours") };
+    scratch.clear();
+    let uri = change.uri.map_or(uri, str::as_bytes);
+    let _ = write!(scratch, "{method} {} SIP/2.0\r\n", String::from_utf8_lossy(uri));
+    via(scratch, change.flow, change.branch);
+    for field in &request.fields {
+        match field.header {
+            Header::Via | Header::ContentLength => {}
+            header if Some(header) == change.without => {}
+            Header::CSeq => {
+                let _ = write!(scratch, "CSeq: {} {method}\r\n", change.cseq);
+            }
+            Header::Contact => header_line(scratch, "Contact", moved_contact(field.value, change.flow).as_bytes()),
+            _ => header_line(scratch, &String::from_utf8_lossy(field.name), field.value),
+        }
+    }
+    finish(scratch, change.extra.as_bytes(), request.body)
+}
+
+/// Our Contact, with its user and parameters, on another flow.
+fn moved_contact(value: &[u8], flow: &Flow) -> String {
+    let text = String::from_utf8_lossy(value);
+    let user = text.split_once('@').and_then(|(head, _)| head.strip_prefix("<sip:"));
+    let params = text.split_once('>').map_or("", |(_, params)| params);
+    format!("{}{params}", user_contact(user, flow))
+}
+
+/// The Via line of a request of ours.
+pub fn via(scratch: &mut Vec<u8>, flow: &Flow, branch: u64) {
+    let transport = if flow.transport == Transport::Udp { "UDP" } else { "TCP" };
+    let _ = write!(scratch, "Via: SIP/2.0/{transport} {};branch=z9hG4bK{branch:016x};rport\r\n", flow.local);
+}
+
 /// Ends a message: further header lines, the body and its length.
 pub fn finish(scratch: &mut Vec<u8>, extra: &[u8], body: &[u8]) -> Arc<[u8]> {
     scratch.extend_from_slice(extra);
@@ -144,9 +190,15 @@ pub fn reply_flow(flow: Flow, via: &Via) -> Flow {
 
 /// Our own URI on a flow, in angle brackets: Contact of what we send.
 pub fn contact(flow: &Flow) -> String {
+    user_contact(None, flow)
+}
+
+/// The same with a user, already escaped.
+pub fn user_contact(user: Option<&str>, flow: &Flow) -> String {
+    let user = user.map_or(String::new(), |user| format!("{user}@"));
     match flow.transport {
-        Transport::Udp => format!("<sip:{}>", flow.local),
-        Transport::Tcp => format!("<sip:{};transport=tcp>", flow.local),
+        Transport::Udp => format!("<sip:{user}{}>", flow.local),
+        Transport::Tcp => format!("<sip:{user}{};transport=tcp>", flow.local),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whole calls, over a network that is not kind.
 
 use crate::wire::{ANSWER, START, Wire, ms, open_settings, register, settings};
-use careline::sip::{DialogId, Flow, Invite, NotReachable, Reason, Report};
+use careline::sip::{DialogId, Flow, Invite, NotReachable, Reason, Report, Target};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -160,10 +160,9 @@ fn a_registered_station_is_called_over_its_flow() {
     let station = wire.join("127.0.0.8:5071", open_settings());
     let flow = Flow::udp(centre, station);
     let invite = || Invite {
-        user: "1001".to_string(),
         caller_name: "Billing · \"ES\"".to_string(),
         sdp: Some(ANSWER.to_vec()),
-        ..Invite::default()
+        ..Invite::to(Target::Station("1001".to_string()))
     };
     let refused = wire.act(centre, |party, now, out| party.invite(now, invite(), out));
     assert_eq!(refused, Err(NotReachable));

@@ -3,6 +3,7 @@
 mod calls;
 mod fuzz;
 mod offers;
+mod outward;
 mod policy;
 mod register;
 mod same_as_rsip;

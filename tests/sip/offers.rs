@@ -2,7 +2,7 @@
 
 use crate::wire::{ANSWER, OFFER, START, Wire, at, hand, ms, open_settings, settings};
 use careline::model::Phi;
-use careline::sip::{DialogId, Endpoint, Flow, Invite, Output, Random, Report};
+use careline::sip::{DialogId, Endpoint, Flow, Invite, Output, Random, Report, Target};
 use std::net::SocketAddr;
 
 const PEER: &str = "127.0.0.9:5060";
@@ -98,8 +98,8 @@ fn response(request: &str, code: &str, tag: &str, contact: &str) -> String {
 
 fn dial(endpoint: &mut Endpoint) -> (DialogId, String) {
     let mut out = Vec::new();
-    let route = Some(("sip:x@127.0.0.9".to_string(), flow()));
-    let dialog = endpoint.invite(START, Invite { sdp: Some(OFFER.to_vec()), route, ..Invite::default() }, &mut out).unwrap();
+    let target = Target::Direct { uri: "sip:x@127.0.0.9".to_string(), flow: flow() };
+    let dialog = endpoint.invite(START, Invite { sdp: Some(OFFER.to_vec()), ..Invite::to(target) }, &mut out).unwrap();
     let Output::Send { bytes, .. } = &out[0] else { panic!() };
     (dialog, String::from_utf8_lossy(bytes).into_owned())
 }

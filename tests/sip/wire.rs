@@ -2,7 +2,7 @@
 
 use careline::model::Time;
 use careline::sip::auth::{Algorithm, Answer};
-use careline::sip::{Credentials, DialogId, Endpoint, Flow, Invite, Limits, Output, Random, Report, Settings, Trunk};
+use careline::sip::{Credentials, DialogId, Endpoint, Flow, Invite, Limits, Output, Random, Report, Settings, Target, Trunk};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub fn at(address: &str) -> SocketAddr {
 pub fn settings() -> Settings {
     Settings {
         realm: "care".to_string(),
-        trunks: vec![Trunk { name: "test".into(), addresses: vec!["127.0.0.0/9".parse().unwrap()] }],
+        trunks: vec![Trunk { name: "test".into(), addresses: vec!["127.0.0.0/9".parse().unwrap()], ..Trunk::default() }],
         numbers: Some(["+13125550100".to_string()].into()),
         users: ["1001", "1002"].map(|user| (user.to_string(), Credentials::new(user, "care", &format!("demo-{user}")))).into(),
         limits: Limits::default(),
@@ -32,7 +32,11 @@ pub fn settings() -> Settings {
 
 /// A party that takes any call: a trunk's far end, or a telephone.
 pub fn open_settings() -> Settings {
-    Settings { numbers: None, trunks: vec![Trunk { name: "any".into(), addresses: vec!["0.0.0.0/0".parse().unwrap()] }], ..settings() }
+    Settings {
+        numbers: None,
+        trunks: vec![Trunk { name: "any".into(), addresses: vec!["0.0.0.0/0".parse().unwrap()], ..Trunk::default() }],
+        ..settings()
+    }
 }
 
 pub struct Wire {
@@ -150,8 +154,8 @@ impl Wire {
 
     /// A caller's INVITE to the main number.
     pub fn call(&mut self, from: SocketAddr, to: SocketAddr) -> DialogId {
-        let route = (format!("sip:+13125550100@{to}"), Flow::udp(from, to));
-        let invite = Invite { from_user: "+13125550123".to_string(), sdp: Some(OFFER.to_vec()), route: Some(route), ..Invite::default() };
+        let target = Target::Direct { uri: format!("sip:+13125550100@{to}"), flow: Flow::udp(from, to) };
+        let invite = Invite { from_user: "+13125550123".to_string(), sdp: Some(OFFER.to_vec()), ..Invite::to(target) };
         self.act(from, |party, now, out| party.invite(now, invite, out)).expect("not full")
     }
 

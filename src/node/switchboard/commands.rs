@@ -64,11 +64,10 @@ impl Switchboard {
     pub(super) fn invite(&mut self, leg: LegId, agent: AgentId, offer: OfferId, sdp: String, show: &Show) {
         let language = show.language.as_str().to_ascii_uppercase();
         let invite = sip::Invite {
-            user: agent.to_string(),
             caller_name: show.queue.as_ref().map_or_else(|| language.clone(), |queue| format!("{queue} · {language}")),
             from_user: "careline".to_string(),
             sdp: Some(sdp.into_bytes()),
-            ..sip::Invite::default()
+            ..sip::Invite::to(sip::Target::Station(agent.to_string()))
         };
         match self.endpoint.invite(self.clock.now(), invite, &mut self.outputs) {
             Ok(dialog) => self.legs.set_dialog(leg, dialog),

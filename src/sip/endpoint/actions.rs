@@ -2,14 +2,12 @@
 
 use super::Endpoint;
 use crate::model::Time;
-use crate::sip::api::{DialogId, Flow, Invite, NotReachable, Output, Reason};
-use crate::sip::dialog::{Answer, Cancel, Dialog, Stage, hop_request};
+use crate::sip::api::{DialogId, Flow, Output, Reason};
+use crate::sip::dialog::{Answer, Cancel, Stage, hop_request};
 use crate::sip::key::ClientKey;
-use crate::sip::message::escape_user;
 use crate::sip::timer::{T1, T1_X64, Timer};
 use crate::sip::transaction::{Ask, Kind};
 use crate::sip::writer::{ALLOW, contact};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 impl Endpoint {
@@ -52,37 +50,6 @@ impl Endpoint {
         self.remove(dialog);
     }
 
-    /// Calls a station at the contact that it registered last, over the flow that it registered on.
-    pub fn invite(&mut self, now: Time, invite: Invite, out: &mut Vec<Output>) -> Result<DialogId, NotReachable> {
-        if self.is_full() || self.dialogs.len() >= self.settings.limits.dialogs {
-            self.counts.overloaded += 1;
-            return Err(NotReachable);
-        }
-        let (target, flow, pinned) = match invite.route {
-            Some((uri, flow)) => (uri, flow, false),
-            None => {
-                let binding = self.registrar.newest(&invite.user).ok_or(NotReachable)?;
-                (binding.uri.clone(), binding.flow, true)
-            }
-        };
-        let to = if pinned { address_of("", &invite.user, &flow) } else { format!("<{target}>") };
-        let from = address_of(&invite.caller_name, &invite.from_user, &flow);
-        let call_id = format!("{:016x}{:016x}", self.random.draw(), self.random.draw());
-        let key = ClientKey { branch: self.random.draw(), cancel: false };
-        let mut dialog = Dialog::to_send(key, flow, self.random.draw(), call_id, (from, to), target);
-        (dialog.pinned, dialog.own_call_id, dialog.local_cseq) = (pinned, true, 1);
-        let mut extra = ALLOW.to_string();
-        for (name, value) in &invite.headers {
-            let _ = write!(extra, "{name}: {}\r\n", value.replace(['\r', '\n'], " "));
-        }
-        let body = invite.sdp.unwrap_or_default();
-        // Over this flow, whatever the target says: `route` names it.
-        let (_, bytes) = dialog.request(&mut self.scratch, "INVITE", 1, key.branch, extra.as_bytes(), &body);
-        let id = self.keep(dialog);
-        self.clients.open(now, Ask { key, kind: Kind::Invite, request: (flow, bytes), dialog: Some(id) }, &mut self.timers, out);
-        Ok(id)
-    }
-
     /// Gives up our INVITE: one of Refused, LateAnswer and Timeout follows. The CANCEL waits for a provisional answer.
     pub fn cancel(&mut self, now: Time, dialog: DialogId, reason: Option<Reason>, out: &mut Vec<Output>) {
         let Some(Stage::Outgoing { invite, provisional, cancel }) = self.dialogs.get_mut(&dialog).map(|dialog| &mut dialog.stage) else {
@@ -105,10 +72,11 @@ impl Endpoint {
             Some(Reason::CompletedElsewhere) => b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n",
             None => b"",
         };
-        let (flow, request, dialog) = (client.flow, client.request.clone(), client.dialog);
+        let (flow, request, dialog, trunk) = (client.flow, client.request.clone(), client.dialog, client.trunk.clone());
         let bytes = hop_request(&mut self.scratch, &request, "CANCEL", None, extra);
         let key = ClientKey { cancel: true, ..invite };
-        self.clients.open(now, Ask { key, kind: Kind::Cancel, request: (flow, bytes), dialog }, &mut self.timers, out);
+        let ask = Ask { key, kind: Kind::Cancel, request: (flow, bytes), dialog, trunk, proofs: 0 };
+        self.clients.open(now, ask, &mut self.timers, out);
         self.clients.limit(now, invite, &mut self.timers);
     }
 
@@ -127,33 +95,36 @@ impl Endpoint {
     pub(super) fn send_bye(&mut self, now: Time, id: DialogId, reason: Option<Reason>, out: &mut Vec<Output>) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         dialog.stage = Stage::Closing;
-        dialog.local_cseq += 1;
-        let branch = self.random.draw();
-        let extra: &[u8] = if reason.is_some() { b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n" } else { b"" };
-        let request = dialog.request(&mut self.scratch, "BYE", dialog.local_cseq, branch, extra, b"");
         if let Some(key) = dialog.reoffer_in.take() {
             self.servers.answer(now, key, (487, b"", b""), &mut self.timers, out);
         }
-        self.clients.open(
-            now,
-            Ask { key: ClientKey { branch, cancel: false }, kind: Kind::Bye, request, dialog: Some(id) },
-            &mut self.timers,
-            out,
-        );
+        let extra: &[u8] = if reason.is_some() { b"Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n" } else { b"" };
+        self.ask_within(now, id, ("BYE", Kind::Bye), (extra, b""), out);
+    }
+
+    /// Sends a request in a dialog, with further header lines and a body.
+    pub(super) fn ask_within(
+        &mut self,
+        now: Time,
+        id: DialogId,
+        (method, kind): (&str, Kind),
+        (extra, body): (&[u8], &[u8]),
+        out: &mut Vec<Output>,
+    ) -> ClientKey {
+        let dialog = self.dialogs.get_mut(&id).expect("who asks has just seen it");
+        dialog.local_cseq += 1;
+        let key = ClientKey { branch: self.random.draw(), cancel: false };
+        let request = dialog.request(&mut self.scratch, method, dialog.local_cseq, key.branch, extra, body);
+        let ask = Ask { key, kind, request, dialog: Some(id), trunk: dialog.trunk.clone(), proofs: 0 };
+        self.clients.open(now, ask, &mut self.timers, out);
+        key
     }
 
     /// Asks an established peer whether it is still there (OPTIONS in the dialog). 481, or no answer in 64·T1, ends the dialog as lost.
     pub fn probe(&mut self, now: Time, dialog: DialogId, out: &mut Vec<Output>) {
-        let Some(known) = self.dialogs.get_mut(&dialog).filter(|known| known.stage == Stage::Up) else { return };
-        known.local_cseq += 1;
-        let branch = self.random.draw();
-        let request = known.request(&mut self.scratch, "OPTIONS", known.local_cseq, branch, b"", b"");
-        self.clients.open(
-            now,
-            Ask { key: ClientKey { branch, cancel: false }, kind: Kind::Other, request, dialog: Some(dialog) },
-            &mut self.timers,
-            out,
-        );
+        if self.dialogs.get(&dialog).is_some_and(|known| known.stage == Stage::Up) {
+            self.ask_within(now, dialog, ("OPTIONS", Kind::Other), (b"", b""), out);
+        }
     }
 
     /// Offers anew in an established dialog. False if it cannot be done now: another offer is open.
@@ -163,11 +134,8 @@ impl Endpoint {
         if known.stage != Stage::Up || !free {
             return false;
         }
-        known.local_cseq += 1;
-        let key = ClientKey { branch: self.random.draw(), cancel: false };
-        known.reoffer_out = Some(key);
-        let request = known.request(&mut self.scratch, "INVITE", known.local_cseq, key.branch, ALLOW.as_bytes(), sdp);
-        self.clients.open(now, Ask { key, kind: Kind::Reinvite, request, dialog: Some(dialog) }, &mut self.timers, out);
+        let key = self.ask_within(now, dialog, ("INVITE", Kind::Reinvite), (ALLOW.as_bytes(), sdp), out);
+        self.dialogs.get_mut(&dialog).expect("just seen").reoffer_out = Some(key);
         true
     }
 
@@ -185,20 +153,4 @@ impl Endpoint {
         let Some(key) = self.dialogs.get_mut(&dialog).and_then(|known| known.reoffer_in.take()) else { return };
         self.servers.answer(now, key, (code, b"", b""), &mut self.timers, out);
     }
-}
-
-/// `"Name" <sip:user@host:port>` of ours.
-fn address_of(name: &str, user: &str, flow: &Flow) -> String {
-    let mut text = Vec::new();
-    if !name.is_empty() {
-        let plain: String = name.chars().filter(|c| !c.is_control()).collect();
-        text.extend_from_slice(format!("\"{}\" ", plain.replace('\\', "\\\\").replace('"', "\\\"")).as_bytes());
-    }
-    text.extend_from_slice(b"<sip:");
-    if !user.is_empty() {
-        escape_user(user, &mut text);
-        text.push(b'@');
-    }
-    text.extend_from_slice(format!("{}>", flow.local).as_bytes());
-    String::from_utf8(text).expect("made of text")
 }

@@ -1,6 +1,7 @@
 //! The stack's door: messages and timers in, messages and reports out.
 
 mod actions;
+mod outward;
 mod parties;
 mod register;
 mod requests;
@@ -11,7 +12,7 @@ mod within;
 use super::api::{Counts, DialogId, Flow, Output, Report, Settings, Transport};
 use super::auth::Authenticator;
 use super::dialog::{Dialog, Stage};
-use super::key::ServerKey;
+use super::key::{ClientKey, ServerKey};
 use super::message::{Core, Message, Start};
 use super::random::Random;
 use super::registrar::Registrar;
@@ -21,6 +22,8 @@ use super::writer::{Head, reply_flow};
 use crate::model::Time;
 use sources::Sources;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// One SIP user agent server and client, with its registrar. It owns no socket and no clock.
 #[derive(Debug)]
@@ -38,6 +41,10 @@ pub struct Endpoint {
     /// The merge keys of the dialogs that began with their INVITE.
     merges: HashSet<u64>,
     registrar: Registrar,
+    /// Our own addresses.
+    locals: Vec<SocketAddr>,
+    /// The nonce that each trunk gave us last, and how often it was used.
+    nonces: BTreeMap<Arc<str>, (String, u32)>,
     auth: Authenticator,
     sources: Sources,
     last_dialog: u64,
@@ -53,6 +60,15 @@ struct Request<'a> {
     uri: &'a [u8],
     flow: Flow,
     key: ServerKey,
+}
+
+/// A response that has been read and checked, and the transaction that it belongs to.
+#[derive(Clone, Copy)]
+struct Response<'a> {
+    key: ClientKey,
+    code: u16,
+    message: &'a Message<'a>,
+    core: &'a Core<'a>,
 }
 
 impl Request<'_> {
@@ -80,6 +96,8 @@ impl Endpoint {
             tags: HashMap::new(),
             merges: HashSet::new(),
             registrar: Registrar::default(),
+            locals: Vec::new(),
+            nonces: BTreeMap::new(),
             auth,
             last_dialog: 0,
             scratch: Vec::with_capacity(2048),
@@ -154,7 +172,8 @@ impl Endpoint {
     }
 
     /// What the driver does when a connection is gone (TCP).
-    pub fn handle_closed(&mut self, flow: Flow, out: &mut Vec<Output>) {
+    pub fn handle_closed(&mut self, now: Time, flow: Flow, out: &mut Vec<Output>) {
+        self.flow_failed(now, &flow, out);
         for user in self.registrar.drop_flow(&flow) {
             out.push(Output::Report(Report::Unregistered { user }));
         }
@@ -189,6 +208,7 @@ impl Endpoint {
                 }
                 Timer::AnswerResend(dialog) => self.resend_answer(now, dialog, out),
                 Timer::AnswerEnd(dialog) => self.answer_unacknowledged(now, dialog, out),
+                Timer::PeerPatience(dialog) => self.patience_ends(now, dialog, out),
             }
         }
     }
@@ -197,6 +217,7 @@ impl Endpoint {
     fn unanswered(&mut self, now: Time, kind: Kind, dialog: Option<DialogId>, out: &mut Vec<Output>) {
         let Some(id) = dialog else { return };
         match kind {
+            Kind::Invite if self.try_next_peer(now, id, out) => {}
             Kind::Invite => {
                 self.remove(id);
                 out.push(Output::Report(Report::Timeout { dialog: id }));
@@ -260,6 +281,9 @@ impl Endpoint {
         self.tags.remove(&dialog.local_tag);
         if let Some(merge) = dialog.merge {
             self.merges.remove(&merge);
+        }
+        if let Some(attempt) = &mut dialog.attempt {
+            self.timers.set(&mut attempt.patience, None, Timer::PeerPatience(id));
         }
         if let Some(answer) = &mut dialog.answer {
             self.timers.set(&mut answer.resend, None, Timer::AnswerResend(id));

@@ -21,7 +21,7 @@ impl Endpoint {
             return Party::Station;
         }
         let source = request.flow.remote.ip();
-        let trunk = self.settings.trunks.iter().find(|trunk| trunk.addresses.iter().any(|network| network.contains(source)));
+        let trunk = self.settings.trunks.iter().find(|trunk| trunk.holds(source));
         trunk.map_or(Party::Stranger, |trunk| Party::Trunk(trunk.name.clone()))
     }
 
@@ -32,8 +32,7 @@ impl Endpoint {
         let known = self.settings.users.get(&user);
         let verdict = self.auth.judge(now, &request.message, (request.method, request.uri), &self.settings.realm, (&user, known));
         let source = request.flow.remote.ip();
-        let trusted =
-            self.registrar.is_station(&request.flow) || self.settings.trunks.iter().any(|t| t.addresses.iter().any(|n| n.contains(source)));
+        let trusted = self.registrar.is_station(&request.flow) || self.settings.trunks.iter().any(|trunk| trunk.holds(source));
         if verdict == Verdict::Good {
             self.sources.forgive(source);
             return Some(user);

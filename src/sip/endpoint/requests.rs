@@ -137,6 +137,9 @@ impl Endpoint {
         dialog.merge = Some(merge);
         // A station may be behind any NAT: its requests go where its INVITE came from.
         dialog.pinned = matches!(who, Caller::Station(_));
+        if let Caller::Trunk(trunk) = &who {
+            dialog.trunk = Some(trunk.clone());
+        }
         let id = self.keep(dialog);
         self.servers.open(request.key, true, request.reply_flow(), request.head(), tag, Some(id));
         self.servers.answer(now, request.key, (100, b"", b""), &mut self.timers, out);

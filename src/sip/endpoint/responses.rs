@@ -1,6 +1,6 @@
 //! Responses to our own requests.
 
-use super::Endpoint;
+use super::{Endpoint, Response};
 use crate::model::Time;
 use crate::sip::api::{DialogId, Output, Report};
 use crate::sip::dialog::{Cancel, Dialog, Stage, hop_request};
@@ -12,15 +12,6 @@ use std::time::Duration;
 /// Forks of one INVITE that we acknowledge and hang up.
 const FORKS_MAX: usize = 16;
 
-/// A response that has been read and checked, and the transaction that it belongs to.
-#[derive(Clone, Copy)]
-struct Response<'a> {
-    key: ClientKey,
-    code: u16,
-    message: &'a Message<'a>,
-    core: &'a Core<'a>,
-}
-
 impl Endpoint {
     pub(super) fn handle_response(&mut self, now: Time, code: u16, message: &Message, core: &Core, out: &mut Vec<Output>) {
         let Some(key) = ClientKey::of(core) else { return };
@@ -30,7 +21,10 @@ impl Endpoint {
         match self.clients.receive(now, key, code, &mut self.timers, out) {
             Receipt::Nothing => {}
             Receipt::Further => self.handle_further(now, &response, out),
-            Receipt::Provisional(Kind::Invite) => self.handle_progress(now, dialog, code, message, out),
+            Receipt::Provisional(Kind::Invite) => match dialog {
+                Some(id) => self.handle_progress(now, id, code, message, out),
+                None => self.handle_abandoned(now, &response, out),
+            },
             Receipt::Provisional(_) => {}
             Receipt::Final(kind) => {
                 if code >= 300 && matches!(kind, Kind::Invite | Kind::Reinvite) {
@@ -38,12 +32,13 @@ impl Endpoint {
                     let ack = hop_request(&mut self.scratch, &request, "ACK", message.first(Header::To), b"");
                     self.clients.acknowledge(key, ack, out);
                 }
+                if matches!(code, 401 | 407) && self.prove(now, &response, out) {
+                    return;
+                }
                 match (kind, dialog) {
+                    (Kind::Invite, None) => self.handle_abandoned(now, &response, out),
                     (Kind::Invite, Some(id)) if code < 300 => self.handle_answer(now, id, &response, out),
-                    (Kind::Invite, Some(id)) => {
-                        self.remove(id);
-                        out.push(Output::Report(Report::Refused { dialog: id, code }));
-                    }
+                    (Kind::Invite, Some(id)) => self.handle_refusal(now, id, &response, out),
                     (Kind::Reinvite, Some(id)) => self.handle_reoffer_answer(now, id, &response, out),
                     (Kind::Bye, Some(id)) => self.remove(id),
                     (Kind::Other, Some(id)) if code == 481 || code == 408 => self.lose(now, id, out),
@@ -53,8 +48,8 @@ impl Endpoint {
         }
     }
 
-    fn handle_progress(&mut self, now: Time, dialog: Option<DialogId>, code: u16, message: &Message, out: &mut Vec<Output>) {
-        let Some(id) = dialog else { return };
+    fn handle_progress(&mut self, now: Time, id: DialogId, code: u16, message: &Message, out: &mut Vec<Output>) {
+        self.settle_on_peer(id, code);
         let Some(Stage::Outgoing { invite, provisional, cancel }) = self.dialogs.get_mut(&id).map(|dialog| &mut dialog.stage) else {
             return;
         };
@@ -73,10 +68,11 @@ impl Endpoint {
     /// The first 2xx to our INVITE.
     fn handle_answer(&mut self, now: Time, id: DialogId, response: &Response, out: &mut Vec<Output>) {
         let message = response.message;
+        self.settle_on_peer(id, response.code);
         let mut up = self.acknowledge_answer(response, out);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let Stage::Outgoing { cancel, .. } = dialog.stage else { return };
-        up.pinned = dialog.pinned;
+        (up.pinned, up.trunk) = (dialog.pinned, dialog.trunk.take());
         *dialog = up;
         if cancel == Cancel::No {
             let sdp = message.sdp().ok().flatten().map(<[u8]>::to_vec);
@@ -108,15 +104,17 @@ impl Endpoint {
         if client.kind != Kind::Invite || client.acks.len() >= FORKS_MAX {
             return;
         }
-        let fork = self.acknowledge_answer(response, out);
-        let branch = self.random.draw();
-        let request = fork.request(&mut self.scratch, "BYE", core.cseq + 1, branch, b"", b"");
-        self.clients.open(
-            now,
-            Ask { key: ClientKey { branch, cancel: false }, kind: Kind::Bye, request, dialog: None },
-            &mut self.timers,
-            out,
-        );
+        self.hang_up_fork(now, response, out);
+    }
+
+    /// ACK and BYE to an answer that nobody wants.
+    pub(super) fn hang_up_fork(&mut self, now: Time, response: &Response, out: &mut Vec<Output>) {
+        let mut fork = self.acknowledge_answer(response, out);
+        fork.pinned = self.clients.get(response.key).is_some_and(|client| client.trunk.is_none());
+        let key = ClientKey { branch: self.random.draw(), cancel: false };
+        let request = fork.request(&mut self.scratch, "BYE", response.core.cseq + 1, key.branch, b"", b"");
+        let trunk = self.clients.get(response.key).and_then(|client| client.trunk.clone());
+        self.clients.open(now, Ask { key, kind: Kind::Bye, request, dialog: None, trunk, proofs: 0 }, &mut self.timers, out);
     }
 
     fn handle_reoffer_answer(&mut self, now: Time, id: DialogId, response: &Response, out: &mut Vec<Output>) {

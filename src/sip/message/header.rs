@@ -56,6 +56,7 @@ headers! {
     MinSe "Min-SE";
     WwwAuthenticate "WWW-Authenticate";
     ProxyAuthenticate "Proxy-Authenticate";
+    ProxyAuthorization "Proxy-Authorization";
 }
 
 #[cfg(test)]

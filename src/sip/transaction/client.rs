@@ -35,6 +35,10 @@ pub struct Ask {
     pub kind: Kind,
     pub request: (Flow, Arc<[u8]>),
     pub dialog: Option<DialogId>,
+    /// The trunk that it goes to, whose challenges we answer.
+    pub trunk: Option<Arc<str>>,
+    /// How often it was sent again with proof.
+    pub proofs: u8,
 }
 
 #[derive(Debug)]
@@ -43,6 +47,8 @@ pub struct Client {
     pub flow: Flow,
     pub request: Arc<[u8]>,
     pub dialog: Option<DialogId>,
+    pub trunk: Option<Arc<str>>,
+    pub proofs: u8,
     state: State,
     /// Our ACK to an answer of 300 or above.
     ack: Option<Arc<[u8]>>,
@@ -92,11 +98,31 @@ impl Clients {
         self.0.get_mut(&key)
     }
 
+    /// The transactions over a flow that have no final answer.
+    pub fn open_on(&self, flow: &Flow) -> Vec<(ClientKey, Kind, Option<DialogId>)> {
+        let open = self.0.iter().filter(|(_, client)| client.flow == *flow && client.is_open());
+        let mut found: Vec<_> = open.map(|(key, client)| (*key, client.kind, client.dialog)).collect();
+        found.sort_by_key(|(key, ..)| *key);
+        found
+    }
+
     pub fn open(&mut self, now: Time, asks: Ask, timers: &mut Timers, out: &mut Vec<Output>) {
-        let Ask { key, kind, request: (flow, request), dialog } = asks;
+        let Ask { key, kind, request: (flow, request), dialog, trunk, proofs } = asks;
         out.push(Output::Send { flow, bytes: request.clone() });
-        let mut client =
-            Client { kind, flow, request, dialog, state: State::Asked, ack: None, acks: Vec::new(), interval: T1, resend: None, end: None };
+        let mut client = Client {
+            kind,
+            flow,
+            request,
+            dialog,
+            trunk,
+            proofs,
+            state: State::Asked,
+            ack: None,
+            acks: Vec::new(),
+            interval: T1,
+            resend: None,
+            end: None,
+        };
         let repeats = flow.transport == Transport::Udp;
         timers.set(&mut client.resend, repeats.then(|| now + T1), Timer::ClientResend(key));
         timers.set(&mut client.end, Some(now + T1_X64), Timer::ClientEnd(key));
@@ -163,6 +189,13 @@ impl Clients {
             false => (client.interval * 2).min(T2),
         };
         timers.set(&mut client.resend, Some(now + client.interval), Timer::ClientResend(key));
+    }
+
+    /// Its way is gone: the transaction, if nobody answered it.
+    pub fn fail(&mut self, key: ClientKey, timers: &mut Timers) -> Option<Client> {
+        let client = self.0.get_mut(&key)?;
+        timers.set(&mut client.end, None, Timer::ClientEnd(key));
+        self.end(key, timers)
     }
 
     /// Timers B, D, F, K and M: the transaction, if nobody answered it.

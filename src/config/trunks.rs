@@ -1,0 +1,144 @@
+//! Trunks: who sends calls to our numbers, and takes ours.
+
+use super::secret::{Secret, secret};
+use crate::model::Problem;
+use crate::model::schema::{Field, Kind, Reader};
+use crate::model::tree::{Entry, Node};
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A party that sends calls to our numbers, and takes calls of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    pub name: Arc<str>,
+    /// From where its calls come; its peers belong to them unsaid.
+    pub addresses: Vec<Network>,
+    /// Where our calls to it go, best first.
+    pub peers: Vec<Peer>,
+    /// How we prove to it who we are.
+    pub account: Option<Account>,
+    /// Emergency calls go here.
+    pub emergency: bool,
+}
+
+/// An address, or all that share its first `prefix` bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    pub address: IpAddr,
+    pub prefix: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    pub address: SocketAddr,
+    pub tcp: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub user: String,
+    pub password: Secret,
+}
+
+pub const FIELDS: &[Field] = &[
+    Field::optional("addresses", Kind::List, "from where its calls come: 192.0.2.7, 127.0.0.0/8"),
+    Field::optional(
+        "peers",
+        Kind::List,
+        "where our calls to it go, best first: 192.0.2.7, 192.0.2.8:5070, tcp:192.0.2.9; its calls may come from there too",
+    ),
+    Field::optional("user", Kind::Text, "who we are to it, if it asks for a password"),
+    Field::optional("password", Kind::Text, "our password there, in clear: for demos"),
+    Field::optional("password_file", Kind::Text, "a file with the password, from here"),
+    Field::optional("password_env", Kind::Text, "an environment variable with the password"),
+    Field::default("emergency", Kind::Flag, "emergency calls of our stations go here", "false"),
+];
+
+/// The peers of one trunk at most: a call tries them one after the other.
+const PEERS_MAX: usize = 8;
+
+pub fn read(entry: &Entry, dir: &Path, problems: &mut Vec<Problem>) -> Option<Trunk> {
+    let reader = Reader::open(&entry.node, "a trunk", FIELDS, problems)?;
+    let mut addresses = Vec::new();
+    for (text, at) in reader.texts("addresses", problems) {
+        match network(text) {
+            Some(network) => addresses.push(network),
+            None => {
+                problems.push(at.choose(format!("`{text}` is not an address or a network"), ["192.0.2.7", "127.0.0.0/8", "2001:db8::/32"]));
+            }
+        }
+    }
+    let mut peers = Vec::new();
+    for (text, at) in reader.texts("peers", problems) {
+        match peer(text) {
+            Some(peer) => peers.push(peer),
+            None => problems
+                .push(at.choose(format!("`{text}` is no address of a peer"), ["192.0.2.7", "192.0.2.8:5070", "tcp:[2001:db8::1]:5060"])),
+        }
+    }
+    if reader.node("addresses").is_none() && reader.node("peers").is_none() {
+        problems.push(
+            reader.at.choose(format!("the trunk `{}` has no address: nobody would be known as it", entry.key), ["addresses", "peers"]),
+        );
+    }
+    if let Some(node) = reader.node("peers").filter(|_| peers.len() > PEERS_MAX) {
+        problems.push(node.at.problem(format!("a trunk has {PEERS_MAX} peers at most: a call tries them one after the other")));
+    }
+    let account = account(&reader, &entry.node, dir, problems);
+    let emergency = reader.flag("emergency", problems)?;
+    if let Some(node) = reader.node("emergency").filter(|_| emergency && peers.is_empty()) {
+        problems.push(node.at.problem("emergency calls cannot go to a trunk without `peers`"));
+    }
+    Some(Trunk { name: entry.key.as_str().into(), addresses, peers, account, emergency })
+}
+
+fn account(reader: &Reader, node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Account> {
+    let ways = ["password", "password_file", "password_env"];
+    if reader.node("user").is_none() && ways.iter().all(|way| reader.node(way).is_none()) {
+        return None;
+    }
+    let user = reader.text("user", problems);
+    if user.is_none() {
+        problems.push(node.at.problem("a password without `user` proves nothing"));
+    }
+    let password = secret(reader, "[sip.trunks] says where the password is, in one way", ways, dir, problems)?;
+    Some(Account { user: user?.to_string(), password })
+}
+
+fn network(text: &str) -> Option<Network> {
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let address: IpAddr = address.parse().ok()?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.map_or(Some(most), |prefix| prefix.parse().ok().filter(|prefix| *prefix <= most))?;
+    Some(Network { address, prefix })
+}
+
+fn peer(text: &str) -> Option<Peer> {
+    let (tcp, rest) = text.strip_prefix("tcp:").map_or((false, text), |rest| (true, rest));
+    let bare = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(rest);
+    let address = rest.parse().ok().or_else(|| Some(SocketAddr::new(bare.parse().ok()?, 5060)))?;
+    Some(Peer { address, tcp })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_in_every_spelling() {
+        for (text, address, tcp) in [
+            ("192.0.2.7", "192.0.2.7:5060", false),
+            ("192.0.2.7:5070", "192.0.2.7:5070", false),
+            ("tcp:192.0.2.7", "192.0.2.7:5060", true),
+            ("[2001:db8::1]:5070", "[2001:db8::1]:5070", false),
+            ("tcp:[2001:db8::1]", "[2001:db8::1]:5060", true),
+            ("2001:db8::1", "[2001:db8::1]:5060", false),
+        ] {
+            assert_eq!(peer(text), Some(Peer { address: address.parse().unwrap(), tcp }), "{text}");
+        }
+        for bad in ["", "host", "192.0.2.7:", "udp:192.0.2.7", "192.0.2.0/24"] {
+            assert_eq!(peer(bad), None, "{bad}");
+        }
+    }
+}
