@@ -79,29 +79,49 @@ fn what_is_unusual_may_be_good() {
     assert_eq!(said("unusual", &Case { changes, expected: Vec::new() }), [""; 0]);
 }
 
-/// Calls alive know their queue and its skills by number: a new queue before it must not push it on.
+/// Calls alive know their queue and its skills by number: a new queue before it must not push it on, and none takes the number of one
+/// that is gone.
 #[test]
-fn a_reload_keeps_the_numbers_of_what_stays() {
+fn a_configuration_that_is_read_again_keeps_numbers_and_says_what_changed() {
     let root = root();
     let now = careline::config::now();
-    let before = careline::config::load_at(&root.join("config"), now).unwrap().centre;
-    let text = fs::read_to_string(root.join("config/careline.toml")).unwrap();
-    let text = text
-        .replace("[skills.english]", "[skills.refills]\n[skills.english]")
-        .replace("[queues.scheduling]", "[queues.refills]\n\n[queues.scheduling]");
-    let text =
-        text.replace("queues = { nurse = 1 }", "queues = { nurse = 1, refills = 2 }").replace("\"../", &format!("\"{}/", root.display()));
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reload");
     fs::create_dir_all(&dir).unwrap();
-    fs::write(dir.join("careline.toml"), text).unwrap();
-    let after = careline::config::reload(&dir, now, &before).unwrap().centre;
-    for (id, queue) in &before.queues {
-        assert_eq!(after.queues[id].name, queue.name);
+    let shipped = fs::read_to_string(root.join("config/careline.toml")).unwrap().replace("\"../", &format!("\"{}/", root.display()));
+    fs::write(dir.join("careline.toml"), &shipped).unwrap();
+    let mut before = careline::config::load_at(&dir, now).unwrap();
+    before.adjust(|loaded| loaded.server.listen_on("127.14.2.1".parse().unwrap()));
+    let same = before.again(now).unwrap();
+    assert_eq!(before.parts.until(&same.parts).to_string(), "nothing changed");
+    assert_eq!(same.server.sip.listen, "127.14.2.1:5060".parse().unwrap(), "what the command line said goes on");
+
+    let more = shipped
+        .replace("[skills.english]", "[skills.refills]\n[skills.english]")
+        .replace("[queues.scheduling]", "[queues.refills]\n\n[queues.scheduling]")
+        .replace("queues = { nurse = 1 }", "queues = { nurse = 1, refills = 2 }")
+        .replace("127.0.0.1:5060", "127.0.0.1:5066");
+    fs::write(dir.join("careline.toml"), more).unwrap();
+    let mut after = same.again(now).unwrap();
+    for (id, queue) in &before.centre.queues {
+        assert_eq!(after.centre.queues[id].name, queue.name);
     }
-    for (id, skill) in &before.skills {
-        assert_eq!(after.skills[id].name, skill.name);
+    for (id, skill) in &before.centre.skills {
+        assert_eq!(after.centre.skills[id].name, skill.name);
     }
-    assert_eq!((after.queues.len(), after.skills.len()), (before.queues.len() + 1, before.skills.len() + 1));
+    assert_eq!((after.centre.queues.len(), after.centre.skills.len()), (6, 7));
+    let diff = before.parts.until(&after.parts);
+    assert_eq!(diff.to_string(), "added queue refills, skill refills; changed [sip], agent 1007, agent 1008");
+    assert!(!diff.prompts());
+    assert_eq!(after.server.keep_what_needs_a_restart(&same.server), ["sip.listen"]);
+    assert_eq!(after.server.sip.listen, same.server.sip.listen);
+
+    let other = shipped.replace("[queues.scheduling]", "[queues.labs]\n\n[queues.scheduling]");
+    fs::write(dir.join("careline.toml"), other.replace("queues = { nurse = 1 }", "queues = { nurse = 1, labs = 2 }")).unwrap();
+    let last = after.again(now).unwrap();
+    let number =
+        |loaded: &careline::config::Loaded, name: &str| loaded.centre.queues.iter().find(|(_, q)| &*q.name == name).map(|(id, _)| *id);
+    assert_eq!((number(&last, "refills"), number(&after, "labs")), (None, None));
+    assert!(number(&last, "labs") > number(&after, "refills"), "the number of a queue that is gone is nobody's");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The configuration: files in, a checked centre out, and every error of every file at once.
 
+pub mod again;
 pub mod calendars;
 pub mod centre;
 pub mod flows;
@@ -11,6 +12,7 @@ pub mod secret;
 pub mod server;
 pub mod trunks;
 
+pub use again::{Diff, Origin, Parts};
 pub use crate::model::Problem;
 pub use secret::Secret;
 pub use server::{Credentials, OnRegister, Server};
@@ -44,6 +46,10 @@ pub struct Loaded {
     pub days: calendars::Plan,
     pub files: Vec<FlowFile>,
     pub tests: Vec<flows::FlowTests>,
+    /// For reading it again.
+    pub origin: Origin,
+    /// For saying what was changed since.
+    pub parts: Parts,
 }
 
 /// Reads and checks a directory. Calendars are compiled around the present.
@@ -63,36 +69,12 @@ pub fn load_at(dir: &Path, now: Time) -> Result<Loaded, Vec<Problem>> {
 
 /// As [`load_at`], with one more flow file, or with another in place of the directory's of the same name.
 pub fn load_with(dir: &Path, now: Time, flow: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
-    load_from(dir, now, &Origin { flow, in_force: None })
+    load_from(now, &Origin::of(dir), flow)
 }
 
-/// As [`load_at`], to take the place of the configuration in force: queues and skills that stay keep their numbers, by which calls
-/// alive know them.
-pub fn reload(dir: &Path, now: Time, in_force: &acd::Config) -> Result<Loaded, Vec<Problem>> {
-    load_from(dir, now, &Origin { flow: None, in_force: Some(in_force) })
-}
-
-/// What is read beside the directory.
-struct Origin<'a> {
-    flow: Option<&'a Path>,
-    in_force: Option<&'a acd::Config>,
-}
-
-impl Origin<'_> {
-    fn queues(&self) -> BTreeMap<Arc<str>, u64> {
-        let queues = self.in_force.into_iter().flat_map(|config| &config.queues);
-        queues.map(|(id, queue)| (queue.name.clone(), id.0)).collect()
-    }
-
-    fn skills(&self) -> BTreeMap<Arc<str>, u64> {
-        let skills = self.in_force.into_iter().flat_map(|config| &config.skills);
-        skills.map(|(id, skill)| (skill.name.clone(), id.0)).collect()
-    }
-}
-
-fn load_from(dir: &Path, now: Time, origin: &Origin) -> Result<Loaded, Vec<Problem>> {
+fn load_from(now: Time, origin: &Origin, flow: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
     let mut problems = Vec::new();
-    let loaded = read_centre(dir, now, origin, &mut problems);
+    let loaded = read_centre(now, origin, flow, &mut problems);
     problems.sort();
     problems.dedup();
     match loaded {
@@ -119,7 +101,8 @@ impl Loaded {
     }
 }
 
-fn read_centre(dir: &Path, now: Time, origin: &Origin, problems: &mut Vec<Problem>) -> Option<Loaded> {
+fn read_centre(now: Time, origin: &Origin, flow: Option<&Path>, problems: &mut Vec<Problem>) -> Option<Loaded> {
+    let dir = &*origin.dir;
     let path = dir.join(FILE);
     let shown: Arc<str> = path.display().to_string().into();
     let text =
@@ -128,10 +111,10 @@ fn read_centre(dir: &Path, now: Time, origin: &Origin, problems: &mut Vec<Proble
     Reader::open(&root, "the configuration", centre::ROOT_FIELDS, problems)?;
     let mut server = server::read(&root, dir, problems);
     let plans = calendars::read(&root, problems);
-    let (skill_names, skills) = centre::skills(&root, &origin.skills(), problems);
+    let (skill_names, skills) = centre::skills(&root, &origin.numbers.skills, problems);
     let mut names = Names { languages: centre::languages(&root, &skill_names, problems), skills: skill_names, ..Names::default() };
     names.calendars = root.get("calendars").and_then(Node::map).unwrap_or(&[]).iter().map(|entry| entry.key.as_str().into()).collect();
-    let queue_ids = centre::numbered(centre::named(&root, "queues", &mut Vec::new()), &origin.queues());
+    let queue_ids = centre::numbered(centre::named(&root, "queues", &mut Vec::new()), &origin.numbers.queues);
     names.queues = queue_ids.into_iter().map(|(name, id)| (name, QueueId(id))).collect();
     let agent_names = centre::AgentNames { skills: &names.skills, queues: &names.queues, languages: &names.languages };
     let agents = centre::agents(&root, &agent_names, problems);
@@ -145,7 +128,7 @@ fn read_centre(dir: &Path, now: Time, origin: &Origin, problems: &mut Vec<Proble
     let own = queues::needs(&root, &names, &mut classes, problems);
     names.queue_needs = own.iter().map(|(id, own)| (*id, own.classes.clone())).collect();
 
-    let trees = flow_trees(&root, dir, origin.flow, &mut names, problems);
+    let trees = flow_trees(&root, dir, flow, &mut names, problems);
     let flows = flows::read_all(&trees, &names, &mut classes, now, problems);
     flows::check_numbers(&mut numbers, &flows.files, &names.flows, problems);
     let demands = demands(&own, &flows.files);
@@ -180,7 +163,9 @@ fn read_centre(dir: &Path, now: Time, origin: &Origin, problems: &mut Vec<Proble
         calendars,
         rules,
     };
-    Some(Loaded { server: server?, centre, warnings, plans, days: days?, files: flows.files, tests: flows.tests })
+    let server = server?;
+    let parts = Parts::of(&root, &trees, &server.prompts_dir);
+    Some(Loaded { server, centre, warnings, plans, days: days?, files: flows.files, tests: flows.tests, origin: origin.clone(), parts })
 }
 
 /// The flows' trees, and the names that they bring: their own, and those of the prompts.
