@@ -7,7 +7,7 @@ use super::fact::{Fact, OfferOutcome};
 use super::window::{Ended, Recent, WindowSums};
 use crate::ivr::{FlowName, StepName, StepOutcome};
 use crate::model::{Language, QueueId, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ pub struct Figures {
     pub ring_uncounted: Duration,
     /// Events that came too late to matter, by name.
     pub obsolete: BTreeMap<&'static str, u64>,
+    /// What each queue was last called, and every number that was ever ours: what was counted outlives its configuration.
+    pub names: BTreeMap<QueueId, Arc<str>>,
+    pub numbers: BTreeSet<Arc<str>>,
     /// Facts folded so far.
     pub facts: u64,
     pub targets: BTreeMap<QueueId, Targets>,
@@ -187,7 +190,9 @@ impl Figures {
 
     /// Takes new queues, languages and thresholds; nothing counted is lost.
     pub fn configure(&mut self, config: &Config) {
+        self.numbers.extend(config.numbers.keys().cloned());
         for (id, queue) in &config.queues {
+            self.names.insert(*id, queue.name.clone());
             for language in config.languages.keys() {
                 self.queues.entry((*id, *language)).or_default();
             }
@@ -268,6 +273,8 @@ impl Figures {
             agents: self.agents,
             ring_uncounted: self.ring_uncounted,
             obsolete: self.obsolete.clone(),
+            names: self.names.clone(),
+            numbers: self.numbers.clone(),
             facts: self.facts,
             targets: self.targets.clone(),
             recent: Recent::default(),

@@ -20,8 +20,10 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What the API needs of the centre; the node is one.
 pub trait Backend: Send + Sync + 'static {
-    /// The figures as they are at this moment, in Prometheus' text format.
-    fn metrics(&self) -> Answer<'_, String>;
+    /// The figures as they are at this moment, in Prometheus' text format; `None` if the centre has ended.
+    fn metrics(&self) -> Answer<'_, Option<String>>;
+    /// Whether the core answers.
+    fn alive(&self) -> Answer<'_, bool>;
     /// Why no call can be taken now.
     fn ready(&self) -> Result<(), String>;
     fn view(&self) -> Arc<View>;
@@ -29,6 +31,8 @@ pub trait Backend: Send + Sync + 'static {
     fn config(&self) -> Arc<Config>;
     /// Asks the core to change what an agent does. The error says that the core takes no more events now.
     fn ask(&self, agent: AgentId, asked: AgentAsk) -> Result<(), String>;
+    /// Reads the configuration again and takes it, or all that is wrong with it.
+    fn reload(&self) -> Answer<'_, Result<Reloaded, Vec<String>>>;
     /// Why a call is still waiting; `None` if there is no such call.
     fn why_waiting(&self, call: CallId) -> Answer<'_, Option<Explanation>>;
     /// Why an agent is idle, or not; `None` if there is no such agent.
@@ -46,6 +50,16 @@ pub enum AgentAsk {
     ExtendWrapUp(Duration),
     NotReady(NotReadyReason),
     LogOut,
+}
+
+/// What a new configuration has changed, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+    pub changed: Vec<String>,
+    /// Settings that stay as they were until the centre is started anew.
+    pub needs_restart: Vec<String>,
 }
 
 /// An answer for a person: one sentence, and the reason for each candidate.

@@ -1,6 +1,6 @@
 //! What answers at which path.
 
-use super::wire::{Centre, Error, ErrorBody, StateAnswer, StateAsked, Why};
+use super::wire::{Centre, Error, ErrorBody, ReloadAnswer, StateAnswer, StateAsked, Why};
 use super::{AgentAsk, Answer, Backend, Explanation};
 use crate::acd::{AgentState, NotReadyReason};
 use crate::model::{AgentId, CallId};
@@ -24,6 +24,9 @@ const BODY_MAX: usize = 16 * 1024;
 
 /// The longest extension that can be asked for, in seconds; the queue's own maximum is the core's affair.
 const EXTEND_MAX: u64 = 3600;
+
+/// What is answered for a core that cannot.
+const DEAD: &str = "the centre's core does not answer: start the centre anew\n";
 
 /// Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -51,6 +54,7 @@ pub fn router(token: &str, backend: Arc<dyn Backend>) -> Router {
     let token: [u8; 32] = Sha256::digest(token).into();
     let api = Router::new()
         .route("/view", get(view))
+        .route("/reload", post(reload))
         .route("/agents/{id}/state", post(agent_state))
         .route("/why-waiting/{call}", get(why_waiting))
         .route("/why-idle/{agent}", get(why_idle))
@@ -60,7 +64,7 @@ pub fn router(token: &str, backend: Arc<dyn Backend>) -> Router {
         .layer(middleware::from_fn(move |request: Request, next: Next| authorised(token, request, next)));
     Router::new()
         .route("/metrics", get(metrics))
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .nest("/api/v1", api)
         .fallback(nothing_here)
@@ -70,7 +74,15 @@ pub fn router(token: &str, backend: Arc<dyn Backend>) -> Router {
 type Centred = State<Arc<dyn Backend>>;
 
 async fn metrics(State(backend): Centred) -> Response {
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], backend.metrics().await).into_response()
+    match backend.metrics().await {
+        Some(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        // An empty answer would read as a centre without calls.
+        None => (StatusCode::SERVICE_UNAVAILABLE, DEAD).into_response(),
+    }
+}
+
+async fn alive(State(backend): Centred) -> Response {
+    if backend.alive().await { "ok\n".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, DEAD).into_response() }
 }
 
 async fn ready(State(backend): Centred) -> Response {
@@ -156,6 +168,11 @@ fn not_ready_reason(reason: &str) -> Result<NotReadyReason, String> {
             .map(NotReadyReason::Code)
             .map_err(|_| format!("reason {code:?} (valid: break, meal, training, other, or a configured code's number)")),
     }
+}
+
+async fn reload(State(backend): Centred) -> Result<Response, Response> {
+    let wrong = |problems: Vec<String>| refusal(StatusCode::UNPROCESSABLE_ENTITY, "refused", problems.join("\n"));
+    Ok(Json(ReloadAnswer::from(backend.reload().await.map_err(wrong)?)).into_response())
 }
 
 async fn why_waiting(State(backend): Centred, Path(call): Path<String>) -> Result<Response, Response> {

@@ -15,11 +15,20 @@ struct Centre {
     asked: Sender<(AgentId, AgentAsk)>,
     state: AgentState,
     reachable: bool,
+    alive: bool,
 }
 
 impl Backend for Centre {
-    fn metrics(&self) -> Answer<'_, String> {
-        Box::pin(async { "careline_build_info 1\n".into() })
+    fn metrics(&self) -> Answer<'_, Option<String>> {
+        Box::pin(async { self.alive.then(|| "careline_build_info 1\n".into()) })
+    }
+    fn alive(&self) -> Answer<'_, bool> {
+        Box::pin(async { self.alive })
+    }
+    fn reload(&self) -> Answer<'_, Result<Reloaded, Vec<String>>> {
+        let queue = || vec!["queue labs".to_string()];
+        let wrong = || vec!["careline.toml:7:1: one".to_string(), "main.yaml:2:3: two".to_string()];
+        Box::pin(async move { if self.reachable { Ok(Reloaded { added: queue(), ..Reloaded::default() }) } else { Err(wrong()) } })
     }
     fn ready(&self) -> Result<(), String> {
         Err("the prompts are being read".into())
@@ -50,12 +59,16 @@ fn with_server(state: AgentState, test: impl FnOnce(SocketAddr, Receiver<(AgentI
 }
 
 fn with_station(state: AgentState, reachable: bool, test: impl FnOnce(SocketAddr, Receiver<(AgentId, AgentAsk)>)) {
+    with_centre(|asked| Centre { asked, state, reachable, alive: true }, test);
+}
+
+fn with_centre(centre: impl FnOnce(Sender<(AgentId, AgentAsk)>) -> Centre, test: impl FnOnce(SocketAddr, Receiver<(AgentId, AgentAsk)>)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let listener = runtime.block_on(bind("127.0.0.1:0".parse().unwrap())).unwrap();
     let address = listener.local_addr().unwrap();
     let (asked, asks) = channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let backend = Arc::new(Centre { asked, state, reachable });
+    let backend = Arc::new(centre(asked));
     let server = runtime.spawn(serve(listener, TOKEN, backend, async { drop(stopped.await) }));
     test(address, asks);
     stop.send(()).unwrap();
@@ -87,6 +100,31 @@ fn figures_and_health_are_open_and_the_rest_asks_for_the_token() {
                 assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("\"unauthorised\""), "{wrong}: {answer}");
             }
         }
+    });
+}
+
+/// An empty answer would read as a centre without calls.
+#[test]
+fn a_core_that_is_dead_is_told_as_such() {
+    let dead = |asked| Centre { asked, state: AgentState::Ready, reachable: true, alive: false };
+    with_centre(dead, |address, _| {
+        for line in ["GET /metrics", "GET /healthz", "GET /readyz"] {
+            assert!(ask(address, line, "", "").starts_with("HTTP/1.1 503"), "{line}");
+        }
+    });
+}
+
+#[test]
+fn a_reload_says_what_is_other_now_or_all_that_is_wrong() {
+    with_server(AgentState::Ready, |address, _| {
+        let answer = with_token(address, "POST /api/v1/reload", "");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.ends_with(r#"{"added":["queue labs"],"removed":[],"changed":[],"needs_restart":[]}"#), "{answer}");
+        assert!(ask(address, "POST /api/v1/reload", "", "").starts_with("HTTP/1.1 401"));
+    });
+    with_station(AgentState::Ready, false, |address, _| {
+        let answer = with_token(address, "POST /api/v1/reload", "");
+        assert!(answer.starts_with("HTTP/1.1 422") && answer.contains(r"careline.toml:7:1: one\nmain.yaml:2:3: two"), "{answer}");
     });
 }
 

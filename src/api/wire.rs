@@ -1,6 +1,6 @@
 //! The API's own JSON types. A field is added, never renamed: programs outside rely on them.
 
-use super::Explanation;
+use super::{Explanation, Reloaded};
 use crate::acd::agent::AgentState;
 use crate::acd::call::Stage;
 use crate::acd::view::{AgentView, QueueView, WaitingView};
@@ -82,6 +82,23 @@ pub struct StateAnswer {
     /// first; `up_to_maximum` where a wrap-up is extended by as much of it as the queue still allows. As of the newest view, which may be
     /// 100 ms old.
     pub effective: &'static str,
+}
+
+/// What `POST /api/v1/reload` answers: names of what is other now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ReloadAnswer {
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+    pub changed: Vec<String>,
+    /// Settings that stay as they were until the centre is started anew.
+    pub needs_restart: Vec<String>,
+}
+
+impl From<Reloaded> for ReloadAnswer {
+    fn from(reloaded: Reloaded) -> ReloadAnswer {
+        let Reloaded { added, removed, changed, needs_restart } = reloaded;
+        ReloadAnswer { added, removed, changed, needs_restart }
+    }
 }
 
 /// The answer of `why-waiting` and `why-idle`.

@@ -81,16 +81,18 @@ fn quiet_log() {
 }
 
 fn at_demo_pace(loaded: &mut Loaded, listen: Option<std::net::IpAddr>) {
-    for queue in loaded.centre.queues.values_mut() {
-        queue.wrap_up = queue.wrap_up.min(WRAP_UP);
-        queue.ring_timeout = queue.ring_timeout.min(RING);
-    }
-    if let Some(address) = listen {
-        loaded.server.listen_on(address);
-    }
-    // Records of invented people stay apart from a real centre's, and from those of a demo on another address.
-    let records = format!("demo-{}", loaded.server.sip.listen.ip());
-    loaded.server.data_dir.push(records);
+    loaded.adjust(move |loaded| {
+        for queue in loaded.centre.queues.values_mut() {
+            queue.wrap_up = queue.wrap_up.min(WRAP_UP);
+            queue.ring_timeout = queue.ring_timeout.min(RING);
+        }
+        if let Some(address) = listen {
+            loaded.server.listen_on(address);
+        }
+        // Records of invented people stay apart from a real centre's, and from those of a demo on another address.
+        let records = format!("demo-{}", loaded.server.sip.listen.ip());
+        loaded.server.data_dir.push(records);
+    });
 }
 
 fn plan(loaded: &Loaded, args: &Args) -> Result<Plan, String> {
@@ -200,7 +202,7 @@ impl Show {
         if self.silent {
             return;
         }
-        let samples = Samples::read(&centre.metrics().await);
+        let samples = Samples::read(&centre.metrics().await.unwrap_or_default());
         let agents = agents_by_state(centre);
         let now = Now { title: &self.title, elapsed: self.started.elapsed(), samples: &samples, crowd, agents: &agents };
         // A terminal that has gone away ends nothing.
@@ -247,7 +249,7 @@ async fn drive(centre: &Centre, mut crowd: Crowd, show: &mut Show) -> Result<(Le
 async fn settle(centre: &Centre, status: &Status, show: &mut Show) -> Option<String> {
     let late = Instant::now() + SETTLES;
     loop {
-        let samples = Samples::read(&centre.metrics().await);
+        let samples = Samples::read(&centre.metrics().await.unwrap_or_default());
         let calls = samples.sum("careline_calls_in_progress", &[]);
         let busy = ["offered", "connecting", "talking", "wrap_up"];
         let agents: usize = agents_by_state(centre).iter().filter(|(state, _)| busy.contains(state)).map(|(_, count)| count).sum();

@@ -12,8 +12,8 @@ pub mod secret;
 pub mod server;
 pub mod trunks;
 
-pub use again::{Diff, Origin, Parts};
 pub use crate::model::Problem;
+pub use again::{Diff, Origin, Parts};
 pub use secret::Secret;
 pub use server::{Credentials, OnRegister, Server};
 pub use trunks::{Network, Trunk};

@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -24,6 +25,8 @@ pub struct Server {
     pub prompts_dir: PathBuf,
     pub agents: BTreeMap<AgentId, Credentials>,
     pub on_register: OnRegister,
+    /// How long calls alive may go on in a centre that is told to stop.
+    pub drain: Duration,
 }
 
 impl Server {
@@ -90,6 +93,7 @@ pub const CENTRE_FIELDS: &[Field] = &[
     Field::default("prompts", Kind::Text, "the directory of the prompts, from here", "../ivr-flows/prompts"),
     Field::default("data", Kind::Text, "the directory of records and keys, from here", "../data"),
     Field::default("on_register", Kind::Text, "what an agent is whose station registers: `ready` or `not_ready`", "not_ready"),
+    Field::default("drain", Kind::Span, "how long calls alive may go on when the centre is told to stop", "5m"),
 ];
 
 pub const SIP_FIELDS: &[Field] = &[
@@ -125,6 +129,7 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
     let centre = centre?;
     let name = centre.text("name", problems);
     let on_register = centre.word("on_register", &[("ready", OnRegister::Ready), ("not_ready", OnRegister::NotReady)], problems);
+    let drain = centre.span("drain", problems);
     let mut path = |name: &str| centre.text(name, problems).map(|text| dir.join(text));
     let (flows_dir, prompts_dir, data_dir) = (path("flows"), path("prompts"), path("data"));
     Some(Server {
@@ -137,6 +142,7 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
         prompts_dir: prompts_dir?,
         agents: BTreeMap::new(),
         on_register: on_register?,
+        drain: drain?,
     })
 }
 

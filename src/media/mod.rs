@@ -115,6 +115,13 @@ impl Media {
         self.send(leg, Command::Negotiate { leg, negotiated, signalled });
     }
 
+    /// Plays these sounds from now on; what is being heard goes on to its end.
+    pub fn set_library(&mut self, library: Arc<Library>) {
+        let music = library.track(library::DEFAULT_TRACK);
+        self.workers.iter().for_each(|worker| worker.send(Command::HoldMusic { track: music.cloned() }));
+        self.library = library;
+    }
+
     /// Plays prompts once, in this order, over all else that the leg hears. A play that goes on is replaced. A prompt that the library
     /// lacks is passed over, so that the caller is never stuck at it.
     pub fn play(&self, leg: LegId, play: PlayId, prompts: Vec<Prompt>) {

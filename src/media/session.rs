@@ -35,7 +35,7 @@ pub struct Sockets {
 }
 
 /// What a worker's sessions have in common.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shared {
     /// What a leg without a track of its own hears while the other side of its bridge holds.
     pub hold_music: Option<Arc<Sound>>,

@@ -60,6 +60,10 @@ pub enum Command {
     StopMusic {
         leg: LegId,
     },
+    /// What a leg that was in no queue hears while the other side holds.
+    HoldMusic {
+        track: Option<Arc<Sound>>,
+    },
     Hear {
         call: CallId,
         hearing: Hearing,
@@ -309,6 +313,7 @@ impl Worker {
             }
             Command::StopPlay { leg, play } => self.with(leg, |session| session.stop_play(play)),
             Command::StartMusic { leg, track } => self.with(leg, |session| session.start_music(track)),
+            Command::HoldMusic { track } => self.shared = Arc::new(Shared { hold_music: track, ..(*self.shared).clone() }),
             Command::StopMusic { leg } => self.with(leg, Session::stop_music),
             Command::Hear { call, hearing, offer } => self.hear(call, &hearing, offer),
             Command::Close { leg } => self.close(leg),

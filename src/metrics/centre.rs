@@ -12,6 +12,7 @@ use crate::acd::{Config, Figures, View};
 use crate::ivr::{FlowName, StepName, StepOutcome};
 use crate::model::{Language, QueueId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The label `short`, in the order of `QueueFigures::abandoned`.
 const SHORT: [&str; 2] = ["false", "true"];
@@ -19,9 +20,10 @@ const STAGES: [&str; 3] = ["waiting", "ringing", "connecting"];
 
 impl Metrics {
     /// Sets every series of the centre to what `view` says, as of `view.at`; what the recorder cannot hold is written to `text`.
-    pub(super) fn centre(&self, config: &Config, view: &View, text: &mut String) {
+    /// `refused` are the calls that were turned away before the core heard of them.
+    pub(super) fn centre(&self, config: &Config, view: &View, refused: u64, text: &mut String) {
         let figures = &view.figures;
-        self.calls(config, view);
+        self.calls(config, view, refused);
         let queues = queues(config, figures);
         for (queue, language, figures) in &queues {
             self.visits(&[("queue", queue), ("language", language.as_str())], figures);
@@ -36,14 +38,16 @@ impl Metrics {
         write_agent_state_time(view, text);
     }
 
-    fn calls(&self, config: &Config, view: &View) {
-        let dids = config.numbers.keys().map(|did| &**did).chain(["other"]);
+    fn calls(&self, config: &Config, view: &View, refused: u64) {
+        let ours = &view.figures.numbers;
+        let dids = config.numbers.keys().chain(ours).map(|did| &**did).chain(["other"]);
         let mut calls: BTreeMap<(&str, &str), u64> =
             dids.flat_map(|did| Disposition::LABELS.map(|disposition| ((did, disposition), 0))).collect();
         for ((did, disposition), count) in &view.figures.calls {
-            let did = if config.numbers.contains_key(did) { did } else { "other" };
+            let did = if ours.contains(did) { did } else { "other" };
             *calls.entry((did, disposition)).or_default() += count;
         }
+        *calls.entry(("other", "refused")).or_default() += refused;
         for ((did, disposition), count) in calls {
             self.counter(series::CALLS, &[("did", did), ("disposition", disposition)], count);
         }
@@ -80,16 +84,17 @@ impl Metrics {
     }
 
     fn queues(&self, config: &Config, view: &View) {
-        for (id, queue) in &config.queues {
-            let label = ("queue", &*queue.name);
-            let state = view.queues.get(id).cloned().unwrap_or_default();
+        // A queue that is gone has nobody in it: its gauges must say so.
+        for (id, name) in names(config, &view.figures) {
+            let label = ("queue", &*name);
+            let state = view.queues.get(&id).cloned().unwrap_or_default();
             let longest = state.longest_since.map_or(0.0, |since| view.at.since(since).as_secs_f64());
             self.gauge(series::LONGEST_WAIT, &[label], longest);
             for (name, agents) in AgentState::LABELS.into_iter().zip(state.agents) {
                 self.gauge(series::AGENTS, &[label, ("state", name)], agents as f64);
             }
             for (index, window) in Figures::WINDOWS.into_iter().enumerate() {
-                let of_queue = view.figures.queues.iter().filter(|((queue, _), _)| queue == id);
+                let of_queue = view.figures.queues.iter().filter(|((queue, _), _)| *queue == id);
                 let sums = of_queue.fold(WindowSums::default(), |sums, (_, figures)| sum(&sums, &figures.windows[index]));
                 self.window(label, ("window", window), &sums);
             }
@@ -111,10 +116,11 @@ impl Metrics {
     }
 
     fn offers(&self, config: &Config, figures: &Figures) {
+        let names = names(config, figures);
         let mut offers: BTreeMap<Option<QueueId>, [u64; 9]> = config.queues.keys().map(|id| (Some(*id), [0; 9])).collect();
         offers.extend(figures.offers.iter());
         for (queue, counts) in offers {
-            let queue = queue.map_or(String::new(), |id| queue_name(config, id));
+            let queue = queue.map_or(String::new(), |id| queue_name(&names, id));
             for (outcome, count) in OfferOutcome::LABELS.into_iter().zip(counts) {
                 self.counter(series::OFFERS, &[("queue", &queue), ("outcome", outcome)], count);
             }
@@ -124,7 +130,7 @@ impl Metrics {
         let mut transfers: BTreeMap<(Option<QueueId>, &str, bool), u64> = zero.collect();
         transfers.extend(&figures.transfers);
         for ((queue, kind, done), count) in transfers {
-            let queue = queue.map_or(String::new(), |id| queue_name(config, id));
+            let queue = queue.map_or(String::new(), |id| queue_name(&names, id));
             let outcome = if done { "done" } else { "failed" };
             self.counter(series::TRANSFERS, &[("queue", &queue), ("kind", kind), ("outcome", outcome)], count);
         }
@@ -146,11 +152,19 @@ fn queues(config: &Config, figures: &Figures) -> Vec<(String, Language, QueueFig
     let zero = config.queues.keys().flat_map(|id| config.languages.keys().map(|language| (*id, *language)));
     let mut queues: BTreeMap<(QueueId, Language), QueueFigures> = zero.map(|key| (key, QueueFigures::default())).collect();
     queues.extend(figures.queues.iter().map(|(key, figures)| (*key, figures.clone())));
-    queues.into_iter().map(|((id, language), figures)| (queue_name(config, id), language, figures)).collect()
+    let names = names(config, figures);
+    queues.into_iter().map(|((id, language), figures)| (queue_name(&names, id), language, figures)).collect()
 }
 
-fn queue_name(config: &Config, id: QueueId) -> String {
-    config.queues.get(&id).map_or_else(|| format!("queue-{id}"), |queue| queue.name.to_string())
+/// What every queue is called that is, or was, in the configuration.
+fn names(config: &Config, figures: &Figures) -> BTreeMap<QueueId, Arc<str>> {
+    let mut names = figures.names.clone();
+    names.extend(config.queues.iter().map(|(id, queue)| (*id, queue.name.clone())));
+    names
+}
+
+fn queue_name(names: &BTreeMap<QueueId, Arc<str>>, id: QueueId) -> String {
+    names.get(&id).map_or_else(|| format!("queue-{id}"), ToString::to_string)
 }
 
 fn sum(one: &WindowSums, other: &WindowSums) -> WindowSums {

@@ -32,6 +32,8 @@ pub struct Edges {
     pub sip_requests: Vec<(&'static str, u16, &'static str, u64)>,
     /// What the endpoint's guards counted, in the order of [`Edges::SIP_GUARDS`].
     pub sip_guards: [u64; 6],
+    /// Calls turned away at the door: they have no record.
+    pub calls_refused: u64,
     /// RTP packets of all sessions, open ones included.
     pub rtp_received: u64,
     pub rtp_sent: u64,
@@ -41,6 +43,9 @@ pub struct Edges {
 impl Edges {
     pub const SIP_GUARDS: [&str; 6] = ["forbidden", "challenged", "malformed", "overloaded", "timeouts", "retransmitted"];
 }
+
+/// What became of a reload.
+const RELOADS: [&str; 2] = ["taken", "refused"];
 
 pub struct Metrics {
     recorder: PrometheusRecorder,
@@ -77,7 +82,11 @@ impl Metrics {
             metrics.add(series::VIOLATIONS, &[("rule", rule)], 0);
         }
         metrics.add(series::RTP_LOST, &[], 0);
-        metrics.centre(config, &View::default(), &mut String::new());
+        metrics.gauge(series::LAST_RELOAD, &[], 1.0);
+        metrics.centre(config, &View::default(), 0, &mut String::new());
+        for outcome in RELOADS {
+            metrics.add(series::RELOADS, &[("outcome", outcome)], 0);
+        }
         metrics
     }
 
@@ -97,6 +106,20 @@ impl Metrics {
         self.add(series::VIOLATIONS, &[("rule", rule)], 1);
     }
 
+    /// A configuration was taken, the first one too.
+    pub fn configured(&self, now: Time) {
+        self.gauge(series::CONFIGURED, &[], now.0 as f64 / 1e6);
+    }
+
+    /// Somebody asked for a reload: whether the configuration was taken.
+    pub fn reloaded(&self, taken: bool, now: Time) {
+        self.add(series::RELOADS, &[("outcome", RELOADS[usize::from(!taken)])], 1);
+        self.gauge(series::LAST_RELOAD, &[], f64::from(u8::from(taken)));
+        if taken {
+            self.configured(now);
+        }
+    }
+
     /// A media session has ended: packets that it missed, if it received any, their jitter and the mean opinion score of their sound,
     /// and the round trip if its party reported.
     pub fn media_closed(&self, lost: u64, heard: Option<(Duration, f64)>, round_trip: Option<Duration>) {
@@ -113,7 +136,7 @@ impl Metrics {
     /// Everything in Prometheus' text format, as it is at `now`. `view` is the core's newest.
     pub fn render(&self, config: &Config, view: &View, now: Time, edges: &Edges) -> String {
         let mut text = String::with_capacity(128 * 1024);
-        self.centre(config, &View { at: view.at.max(now), ..view.clone() }, &mut text);
+        self.centre(config, &View { at: view.at.max(now), ..view.clone() }, edges.calls_refused, &mut text);
         self.edges(edges);
         self.core_handle.write(&mut text, series::CORE_HANDLE);
         self.dispatch.write(&mut text, series::DISPATCH);

@@ -5,7 +5,7 @@ pub type Series = (&'static str, &'static str);
 
 pub const CALLS: Series = (
     "careline_calls_total",
-    "Calls that ended in the centre, by the number dialled (other: one that is not in the configuration, such as one removed while the call went on; a number that is refused with 404 at the door makes no call) and by how they ended; exactly one disposition each.",
+    "Calls that ended in the centre, by the number dialled (other: never in the configuration, and whatever was turned away before it was a call, with 404 or 503: those have no record) and by how they ended; exactly one disposition each.",
 );
 pub const CALLS_IN_PROGRESS: Series = (
     "careline_calls_in_progress",
@@ -120,9 +120,19 @@ pub const RECORDS: Series = (
     "Calls' records, by what became of them: written, doubled (came twice, kept once), lost (neither the database nor the spool took it; in the log by its call).",
 );
 pub const SPOOL_RECORDS: Series = ("careline_spool_records", "Records that the database has not taken yet and the spool keeps.");
+pub const RELOADS: Series = (
+    "careline_config_reloads_total",
+    "Times that the configuration was read again, by outcome: taken, refused (wrong: the one in force goes on).",
+);
+pub const LAST_RELOAD: Series =
+    ("careline_config_last_reload_successful", "1 if the configuration that was last read is in force; 0 if it was refused.");
+pub const CONFIGURED: Series = (
+    "careline_config_last_reload_success_timestamp_seconds",
+    "When the configuration in force was taken, at the start or by a reload: seconds since 1970.",
+);
 pub const BUILD_INFO: Series = ("careline_build_info", "1, labelled with the version that runs.");
 
-pub const COUNTERS: [Series; 20] = [
+pub const COUNTERS: [Series; 21] = [
     CALLS,
     VISITS_OFFERED,
     VISITS_ANSWERED,
@@ -143,9 +153,10 @@ pub const COUNTERS: [Series; 20] = [
     RTP_PACKETS,
     RTP_STRANGERS,
     RTP_LOST,
+    RELOADS,
 ];
 
-pub const GAUGES: [Series; 15] = [
+pub const GAUGES: [Series; 17] = [
     CALLS_IN_PROGRESS,
     VISITS_WAITING,
     VISITS_RINGING,
@@ -160,5 +171,7 @@ pub const GAUGES: [Series; 15] = [
     REGISTRATIONS,
     MEDIA_SESSIONS,
     SPOOL_RECORDS,
+    LAST_RELOAD,
+    CONFIGURED,
     BUILD_INFO,
 ];

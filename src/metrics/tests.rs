@@ -257,3 +257,30 @@ fn every_series_says_what_it_means_once() {
     names.dedup();
     assert_eq!(names.len(), all);
 }
+
+/// After a reload: counts go on under their names, gauges say that nobody is there.
+#[test]
+fn what_was_removed_is_counted_once_and_is_empty() {
+    let (config, gone) = (config(), Config { queues: [].into(), numbers: [].into(), ..config() });
+    let metrics = Metrics::new(&config);
+    metrics.render(&config, &view(150), at(160), &Edges::default());
+    metrics.reloaded(true, at(155));
+    metrics.reloaded(false, at(158));
+    let view = View { queues: [].into(), ..view(150) };
+    let edges = Edges { calls_refused: 2, ..Edges::default() };
+    let text = metrics.render(&gone, &view, at(160), &edges);
+    promtool(&text);
+    for line in [
+        r#"careline_calls_total{did="+13125550100",disposition="answered"} 1"#,
+        r#"careline_calls_total{did="other",disposition="refused"} 3"#,
+        r#"careline_visits_offered_total{queue="nurse \"line\"",language="es"} 3"#,
+        r#"careline_longest_wait_seconds{queue="nurse \"line\""} 0"#,
+        r#"careline_agents{queue="nurse \"line\"",state="talking"} 0"#,
+        r#"careline_config_reloads_total{outcome="refused"} 1"#,
+        "careline_config_last_reload_successful 0",
+        "careline_config_last_reload_success_timestamp_seconds 1700000155",
+    ] {
+        has(&text, line);
+    }
+    assert!(!text.contains("queue-1"), "{text}");
+}

@@ -5,11 +5,13 @@ mod centre;
 mod clock;
 mod explain;
 mod legs;
+mod reload;
 mod settings;
 mod sinks;
 mod switchboard;
 
 pub use centre::Centre;
+pub use reload::Reloaded;
 
 use crate::acd::{Acd, Event, View};
 use crate::config::Loaded;
@@ -18,6 +20,7 @@ use crate::metrics::{Edges, Metrics};
 use crate::model::{CallId, LegId, Time};
 use crate::sip::{self, Endpoint, Random, Udp};
 use crate::store::{MasterKey, Store};
+use reload::{InForce, Reload};
 use sinks::Sinks;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +48,10 @@ pub(crate) enum Message {
     Event(Event),
     /// A question to the core; it cannot change it.
     Ask(Question),
+    /// Another configuration.
+    Reload(Box<Reload>),
+    /// No new calls from now on; those alive go on.
+    Drain,
     /// Ends every leg, closes every record, and says so.
     Stop(oneshot::Sender<()>),
 }
@@ -59,7 +66,8 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
     let key = MasterKey::find(None, &server.data_dir)?;
     let store = Store::open(&server.data_dir, &key, &centre)?;
     let metrics = Arc::new(Metrics::new(&centre));
-    let config = Arc::new(centre.clone());
+    metrics.configured(crate::config::now());
+    let (configs, config) = watch::channel(Arc::new(InForce { loaded: loaded.clone(), centre: Arc::new(centre.clone()) }));
     let (inbox, messages) = mpsc::channel(INBOX);
     let (views, view) = watch::channel(Arc::new(View::default()));
     // Not bounded: each event answers something that the loop asked for, or is one key of one leg; losing one would leave a caller stuck.
@@ -94,7 +102,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
                 let _ = bound.send(Ok(udp.local()));
                 let board = Switchboard::new(centre, endpoint, media, sinks, ready_on_register);
                 let now = Instant::now();
-                Loop { loaded, board, udp, messages, heard, views, shown: now, changed: true, renewed: now, checked: now }.run().await;
+                Loop { configs, board, udp, messages, heard, views, shown: now, changed: true, renewed: now, checked: now }.run().await;
             });
         })
         .map_err(|error| format!("thread: {error}"))?;
@@ -104,7 +112,8 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
 }
 
 struct Loop {
-    loaded: Loaded,
+    /// What is in force.
+    configs: watch::Sender<Arc<InForce>>,
     board: Switchboard,
     udp: Udp,
     messages: mpsc::Receiver<Message>,
@@ -165,6 +174,8 @@ impl Loop {
         match message {
             Message::Event(event) => self.board.event(event, send),
             Message::Ask(question) => return question(&self.board.core, self.board.clock.now(), self.board.edges(self.messages.len())),
+            Message::Reload(reload) => self.reload(*reload),
+            Message::Drain => self.board.endpoint.drain(),
             Message::Stop(_) => unreachable!("stopping ends the loop"),
         }
         self.changed = true;
@@ -178,9 +189,25 @@ impl Loop {
         }
         if self.renewed.elapsed() >= RENEW_EVERY {
             self.renewed = Instant::now();
-            let centre = self.loaded.renewed(self.board.clock.now());
+            let loaded = self.configs.borrow().loaded.clone();
+            let centre = loaded.renewed(self.board.clock.now());
             self.board.event(Event::ConfigChanged(Box::new(centre)), &mut |flow, bytes| send(&self.udp, flow, bytes));
+            self.in_force(loaded);
         }
+    }
+
+    fn reload(&mut self, reload: Reload) {
+        let Reload { loaded, sip, library, taken } = reload;
+        self.board.reconfigure(&loaded, sip, library, &mut |flow, bytes| send(&self.udp, flow, bytes));
+        self.in_force(loaded);
+        // Whoever asked may have gone.
+        let _ = taken.send(());
+    }
+
+    /// Tells the other threads what is in force now.
+    fn in_force(&self, loaded: Loaded) {
+        let centre = Arc::new(self.board.core.config().clone());
+        self.configs.send_replace(Arc::new(InForce { loaded, centre }));
     }
 
     fn show(&mut self) {

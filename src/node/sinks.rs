@@ -1,6 +1,6 @@
 //! Where what happened goes: the figures' series, the records and the log.
 
-use crate::acd::{CallRecord, Fact};
+use crate::acd::{CallRecord, Config, Fact};
 use crate::media;
 use crate::metrics::Metrics;
 use crate::store::{self, Store};
@@ -19,6 +19,11 @@ impl Sinks {
 
     pub fn next_call(&self) -> u64 {
         self.store.next_call().0
+    }
+
+    /// After a reload: what queues are called.
+    pub fn rename(&mut self, config: &Config) {
+        self.store.rename(config);
     }
 
     /// For the person on call: what happened to calls, never who called.

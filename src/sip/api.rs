@@ -287,6 +287,8 @@ pub struct Counts {
     pub forbidden: u64,
     pub challenged: u64,
     pub overloaded: u64,
+    /// Calls from trunks turned away before they were any: to no number of ours (404), or for want of room or in a drain (503).
+    pub refused: u64,
     pub retransmitted: u64,
     pub timeouts: u64,
 }

@@ -128,7 +128,7 @@ impl Store {
 
     /// After a reload: what queues are called from now on.
     pub fn rename(&mut self, config: &Config) {
-        self.names = Names::of(config);
+        self.names.add(config);
     }
 
     /// Takes one record. Never waits: for no lock, no thread and no disk.

@@ -21,6 +21,11 @@ impl Names {
         Names { queues: config.queues.iter().map(|(id, queue)| (*id, queue.name.clone())).collect() }
     }
 
+    /// Takes further names, and other ones; what is gone is still called what it was.
+    pub fn add(&mut self, config: &Config) {
+        self.queues.extend(Names::of(config).queues);
+    }
+
     fn queue(&self, id: QueueId) -> String {
         self.queues.get(&id).map_or_else(|| format!("queue-{id}"), |name| name.to_string())
     }

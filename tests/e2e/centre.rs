@@ -19,6 +19,7 @@ const TOKEN: &str = "demo-token-not-secret";
 
 pub struct Centre {
     node: node::Centre,
+    directory: PathBuf,
     data: PathBuf,
     runtime: Runtime,
 }
@@ -31,7 +32,7 @@ impl Centre {
         let data = loaded.server.data_dir.clone();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let node = node::start(loaded).expect("the test's addresses are free");
-        Centre { node, data, runtime }
+        Centre { node, directory, data, runtime }
     }
 
     pub fn sip(&self) -> SocketAddr {
@@ -79,6 +80,12 @@ impl Centre {
         Figures(text.to_string())
     }
 
+    /// Makes these replacements in its configuration and has it read again.
+    pub fn reload(&self, changes: &[(&str, &str)]) -> Result<node::Reloaded, Vec<String>> {
+        rewrite(&self.directory.join("careline.toml"), changes);
+        self.runtime.block_on(self.node.reload())
+    }
+
     /// Stops it and reads its records.
     pub fn stop(self) -> Vec<StoredCall> {
         self.runtime.block_on(self.node.stop());
@@ -86,16 +93,20 @@ impl Centre {
         store::read(&self.data, &key).expect("the centre keeps records")
     }
 
-    fn ask(&self, line: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(self.node.http()).expect("the centre answers HTTP");
-        let length = body.len();
-        let head =
-            format!("{line} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\nContent-Length: {length}");
-        write!(stream, "{head}\r\n\r\n{body}").expect("the centre answers HTTP");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the centre answers HTTP");
-        answer
+    pub fn ask(&self, line: &str, body: &str) -> String {
+        ask(self.node.http(), line, body)
     }
+}
+
+/// The answer to one request, head and body.
+pub fn ask(http: SocketAddr, line: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(http).expect("the centre answers HTTP");
+    let length = body.len();
+    let head = format!("{line} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\nContent-Length: {length}");
+    write!(stream, "{head}\r\n\r\n{body}").expect("the centre answers HTTP");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the centre answers HTTP");
+    answer
 }
 
 /// One scrape.
@@ -114,15 +125,22 @@ impl Figures {
 pub fn configure(network: &Network, changes: &[(&str, &str)]) -> PathBuf {
     let directory = network.directory().join("config");
     std::fs::create_dir_all(&directory).expect("the test's directory takes a directory");
-    let mut text = std::fs::read_to_string(Path::new(ROOT).join("config/careline.toml")).expect("the centre is shipped");
+    let file = directory.join("careline.toml");
+    std::fs::copy(Path::new(ROOT).join("config/careline.toml"), &file).expect("the centre is shipped, and the directory takes a file");
     let flows = format!("\"{ROOT}/ivr-flows");
     let address = network.address(0).to_string();
-    for (what, by) in [("127.0.0.1", address.as_str()), ("\"../ivr-flows", &flows)].iter().chain(changes) {
-        assert!(text.contains(what), "the shipped configuration has {what}");
+    rewrite(&file, &[("127.0.0.1", &address), ("\"../ivr-flows", &flows)]);
+    rewrite(&file, changes);
+    directory
+}
+
+fn rewrite(file: &Path, changes: &[(&str, &str)]) {
+    let mut text = std::fs::read_to_string(file).expect("the configuration is there");
+    for (what, by) in changes {
+        assert!(text.contains(what), "the configuration has {what}");
         text = text.replace(what, by);
     }
-    std::fs::write(directory.join("careline.toml"), text).expect("the test's directory takes a file");
-    directory
+    std::fs::write(file, text).expect("the test's directory takes a file");
 }
 
 /// The prompt that callers hear.

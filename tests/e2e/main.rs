@@ -2,12 +2,14 @@
 
 mod caller;
 mod centre;
+mod drained;
 mod ear;
 mod network;
 mod phone;
 mod process;
 mod reached;
 mod refused;
+mod reload;
 mod sound;
 mod stations;
 mod stopped;

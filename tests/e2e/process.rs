@@ -74,7 +74,7 @@ impl Process {
         self.wait();
     }
 
-    fn signal(&mut self, signal: &str) {
+    pub fn signal(&mut self, signal: &str) {
         if self.is_running() {
             let _ = Command::new("kill").args([signal, &self.id.to_string()]).status();
         }

@@ -7,11 +7,13 @@ mod reports;
 
 use super::clock::Clock;
 use super::legs::Legs;
+use super::settings;
 use super::sinks::Sinks;
 use crate::acd::{self, Acd, AgentState, Command, Config, Event, LegEnd};
+use crate::config::Loaded;
 use crate::leg::negotiate::{Codec, Local};
 use crate::leg::{Ending, Input, Order};
-use crate::media::{self, Media};
+use crate::media::{self, Library, Media};
 use crate::metrics::Edges;
 use crate::model::{AgentId, LegId, OfferId, Phi, QueueId, Time};
 use crate::sip::{self, Endpoint, Output};
@@ -39,6 +41,8 @@ pub struct Switchboard {
     pub ready_on_register: bool,
     /// No new calls: the node is stopping.
     pub draining: bool,
+    /// Calls that had no room for their sound.
+    refused: u64,
     legs: Legs,
     held_back: Vec<HeldBack>,
     /// Queues by name, for their music.
@@ -71,6 +75,7 @@ impl Switchboard {
             sinks,
             ready_on_register,
             draining: false,
+            refused: 0,
             legs: Legs::default(),
             held_back: Vec::new(),
             events: VecDeque::new(),
@@ -80,6 +85,24 @@ impl Switchboard {
             shortage: None,
             received: Instant::now(),
         }
+    }
+
+    /// Takes another configuration: sounds and doors first, so that whatever the core now does has them.
+    pub fn reconfigure(
+        &mut self,
+        loaded: &Loaded,
+        sip: sip::Settings,
+        library: Option<Arc<Library>>,
+        send: &mut impl FnMut(sip::Flow, &[u8]),
+    ) {
+        if let Some(library) = library {
+            self.media.set_library(library);
+        }
+        self.endpoint.reconfigure(sip);
+        self.ready_on_register = settings::ready_on_register(&loaded.server);
+        self.queues.extend(loaded.centre.queues.iter().map(|(id, queue)| (*id, queue.name.clone())));
+        self.sinks.rename(&loaded.centre);
+        self.event(Event::ConfigChanged(Box::new(loaded.centre.clone())), send);
     }
 
     // ── what comes in ──
@@ -151,6 +174,7 @@ impl Switchboard {
                 .map(|(method, class, transport, count)| (method, class, transport.label(), count))
                 .collect(),
             sip_guards: [guards.forbidden, guards.challenged, guards.malformed, guards.overloaded, guards.timeouts, guards.retransmitted],
+            calls_refused: guards.refused + self.refused,
             rtp_received: self.media.totals().received(),
             rtp_sent: self.media.totals().sent(),
             rtp_strangers: self.media.totals().strangers(),

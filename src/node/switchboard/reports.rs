@@ -53,6 +53,7 @@ impl Switchboard {
         let (call, leg) = (CallId(mint(&mut self.next_call)), LegId(mint(&mut self.next_leg)));
         let Some(address) = self.open(call, leg).filter(|_| !self.draining) else {
             self.media.close(leg);
+            self.refused += 1;
             self.endpoint.reject(now, dialog, 503, &mut self.outputs);
             return;
         };

@@ -50,6 +50,8 @@ pub struct Endpoint {
     last_dialog: u64,
     scratch: Vec<u8>,
     counts: Counts,
+    /// New calls from trunks are refused, so that they go elsewhere.
+    draining: bool,
 }
 
 /// A request that has been read and checked.
@@ -102,6 +104,7 @@ impl Endpoint {
             last_dialog: 0,
             scratch: Vec::with_capacity(2048),
             counts: Counts::default(),
+            draining: false,
         }
     }
 
@@ -110,6 +113,11 @@ impl Endpoint {
         self.auth.set_lifetime(settings.limits.nonce);
         self.sources = Sources::new(settings.limits.challenges, settings.limits.sources);
         self.settings = settings;
+    }
+
+    /// No new call from a trunk is taken from now on, and its OPTIONS say so; what is alive goes on, and stations are served as ever.
+    pub fn drain(&mut self) {
+        self.draining = true;
     }
 
     pub fn counts(&self) -> Counts {

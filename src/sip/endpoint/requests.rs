@@ -28,6 +28,9 @@ const KNOWN: [&str; 14] = [
     "UPDATE",
 ];
 
+/// With a 503: a trunk takes the call to another of its centres, and comes back after so many seconds.
+const ELSEWHERE: &str = "Retry-After: 5\r\n";
+
 /// Extensions that a peer may require.
 const SUPPORTED: [&str; 0] = [];
 
@@ -77,6 +80,7 @@ impl Endpoint {
                 self.refuse(&request, 403, "", out);
             }
             ("REGISTER", _) => self.handle_register(now, request, out),
+            ("OPTIONS", Party::Trunk(_)) if self.draining => self.refuse(&request, 503, ELSEWHERE, out),
             ("OPTIONS", _) => self.refuse(&request, 200, &[ACCEPT, ALLOW].concat(), out),
             ("INVITE", Party::Trunk(trunk)) => self.handle_call(now, request, trunk, out),
             ("INVITE", Party::Station) => self.handle_station_call(now, request, out),
@@ -94,9 +98,12 @@ impl Endpoint {
     fn handle_call(&mut self, now: Time, request: Request, trunk: Arc<str>, out: &mut Vec<Output>) {
         let to = dialled(&request);
         if self.settings.numbers.as_ref().is_some_and(|numbers| !numbers.contains(&to)) {
+            self.counts.refused += 1;
             return self.refuse(&request, 404, "", out);
         }
-        if let Some((code, extra)) = self.judge_call(&request) {
+        let judgement = if self.draining { Some((503, ELSEWHERE)) } else { self.judge_call(&request) };
+        if let Some((code, extra)) = judgement {
+            self.counts.refused += u64::from(code == 503);
             return self.refuse(&request, code, extra, out);
         }
         let from = caller(&request);
@@ -123,7 +130,7 @@ impl Endpoint {
     fn judge_call(&mut self, request: &Request) -> Option<(u16, &'static str)> {
         let full = self.is_full() || self.dialogs.len() >= self.settings.limits.dialogs;
         self.counts.overloaded += u64::from(full);
-        if full { Some((503, "Retry-After: 5\r\n")) } else { judge_offer(&request.message) }
+        if full { Some((503, ELSEWHERE)) } else { judge_offer(&request.message) }
     }
 
     /// Makes an INVITE a call.

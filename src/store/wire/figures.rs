@@ -48,7 +48,7 @@ pub const WORDS: [&str; 37] = [
 
 wire_struct! {
     Figures {
-        queues, offers, transfers, calls, calls_arrived, calls_ended, flow_steps, agents, ring_uncounted, obsolete, facts, targets, recent,
+        queues, offers, transfers, calls, calls_arrived, calls_ended, flow_steps, agents, ring_uncounted, obsolete, names, numbers, facts, targets, recent,
     }
     Targets { service_level, short }
     QueueFigures {
