@@ -2,6 +2,7 @@
 
 use super::board::{Board, Now};
 use super::failed;
+use super::spans::duration;
 use crate::acd::agent::AgentState;
 use crate::config::Loaded;
 use crate::loadgen::compare::{self, Verdict};
@@ -331,33 +332,4 @@ fn as_json(verdict: &Verdict) -> serde_json::Value {
         "differences": verdict.differences,
         "agree": verdict.agree(),
     })
-}
-
-/// A span as people write it: `90s`, `5m`, `1h`.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("'{text}' is no duration (valid: 60s, 5m, 1h)");
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let count: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        _ => return Err(wrong()),
-    };
-    count.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_read_with_their_unit() {
-        assert_eq!(duration("60s"), Ok(Duration::from_secs(60)));
-        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
-        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        for bad in ["", "60", "s", "-5s", "5 s", "99999999999999999999h", "5µ"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -4,8 +4,10 @@ mod board;
 pub mod check;
 pub mod demo;
 pub mod flow;
+pub mod load;
 pub mod serve;
 pub mod simulate;
+mod spans;
 pub mod status;
 
 use crate::config::{self, Loaded};
@@ -30,6 +32,7 @@ enum Command {
     Check(check::Args),
     Demo(demo::Args),
     Flow(flow::Args),
+    Load(Box<load::Args>),
     Status(status::Args),
     Simulate(simulate::Args),
 }
@@ -40,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Flow(args) => flow::run(&args),
+        Command::Load(args) => load::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     }

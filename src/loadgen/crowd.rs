@@ -2,6 +2,7 @@
 
 use super::agent::Agent;
 use super::caller::Caller;
+use super::clock::Clock;
 use super::ledger::Ledger;
 use super::phone::{DialogId, Output, Phone, Seen};
 use super::plan::Plan;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -75,23 +76,6 @@ impl Crowd {
     pub fn finish(self) -> Ledger {
         self.stop();
         self.thread.join().expect("the crowd does not panic")
-    }
-}
-
-/// The wall clock once, then the steady one.
-#[derive(Clone, Copy)]
-struct Clock {
-    started: Instant,
-    epoch: Duration,
-}
-
-impl Clock {
-    fn start() -> Clock {
-        let epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("the clock is past 1970");
-        Clock { started: Instant::now(), epoch }
-    }
-    fn now(&self) -> Time {
-        Time((self.epoch + self.started.elapsed()).as_micros() as u64)
     }
 }
 

@@ -11,6 +11,7 @@
 pub mod agent;
 pub mod caller;
 pub mod chance;
+pub mod clock;
 pub mod compare;
 pub mod crowd;
 pub mod digest;
@@ -22,6 +23,9 @@ pub mod plan;
 pub mod registration;
 pub mod scrape;
 pub mod sdp;
+pub mod seen;
+pub mod stream;
+pub mod swarm;
 pub mod tone;
 pub mod transaction;
 pub mod voice;

@@ -6,71 +6,11 @@ use super::registration::{Registration, Told};
 use super::transaction::{Due, Response, Transactions};
 use crate::model::Time;
 use rsip::{Method, Request, SipMessage};
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
+pub use super::seen::{Goodbye, Output, Seen};
 pub use super::transaction::DialogId;
-
-/// What is to be sent, and what has been seen.
-#[derive(Debug, Default)]
-pub struct Output {
-    pub send: Vec<Vec<u8>>,
-    pub seen: VecDeque<Seen>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
-    Registered,
-    RegistrationRefused(u16),
-
-    Progress {
-        dialog: DialogId,
-        code: u16,
-    },
-    Established {
-        dialog: DialogId,
-        sdp: Vec<u8>,
-    },
-    Refused {
-        dialog: DialogId,
-        code: u16,
-    },
-    /// A 200 crossed our CANCEL; it has been acknowledged, and BYE sent.
-    LateAnswer {
-        dialog: DialogId,
-    },
-
-    Incoming {
-        dialog: DialogId,
-        shown: String,
-        sdp: Vec<u8>,
-    },
-    Cancelled {
-        dialog: DialogId,
-    },
-    Acknowledged {
-        dialog: DialogId,
-    },
-
-    ByeReceived {
-        dialog: DialogId,
-    },
-    ByeAnswered {
-        dialog: DialogId,
-    },
-    Lost {
-        dialog: DialogId,
-    },
-}
-
-/// What `hang_up` had to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Goodbye {
-    Bye,
-    Cancel,
-    /// Nothing is left to end.
-    Nothing,
-}
 
 #[derive(Debug)]
 struct Dialog {
@@ -114,6 +54,11 @@ pub struct Phone {
     registration: Option<Registration>,
     /// Messages that rsip could not read or that fit nothing of ours.
     pub unreadable: u64,
+    /// What we sent again, and what we were sent again.
+    pub resent: u64,
+    pub repeated: u64,
+    /// OPTIONS that asked whether we are still there.
+    pub probed: u64,
 }
 
 impl Phone {
@@ -130,6 +75,9 @@ impl Phone {
             next_dialog: 1,
             registration: None,
             unreadable: 0,
+            resent: 0,
+            repeated: 0,
+            probed: 0,
         }
     }
 
@@ -201,6 +149,11 @@ impl Phone {
         }
     }
 
+    /// The Call-ID of a dialog that is not over.
+    pub fn call_id(&self, dialog: DialogId) -> Option<&str> {
+        self.dialogs.get(&dialog).map(|d| &*d.call_id)
+    }
+
     // ── what the network and the clock do ──
 
     pub fn receive(&mut self, now: Time, bytes: &[u8], out: &mut Output) {
@@ -223,7 +176,10 @@ impl Phone {
         self.transactions.due(now, &mut due);
         for one in due {
             match one {
-                Due::Send(bytes) => out.send.push(bytes),
+                Due::Send(bytes) => {
+                    self.resent += 1;
+                    out.send.push(bytes);
+                }
                 Due::Lost(Some(dialog), _) => {
                     out.seen.push_back(Seen::Lost { dialog });
                     self.forget(dialog);
@@ -243,7 +199,10 @@ impl Phone {
         let code = u16::from(response.status_code.clone());
         match self.transactions.response(now, &lines.branch, lines.method, code) {
             Response::Stray => return false,
-            Response::Repeated(ack) => out.send.extend(ack),
+            Response::Repeated(ack) => {
+                self.repeated += 1;
+                out.send.extend(ack);
+            }
             Response::Fresh(Some(dialog)) if lines.method == Method::Invite => {
                 self.invite_response(now, dialog, code, response, &lines, out);
             }
@@ -314,6 +273,7 @@ impl Phone {
             return self.ack(now, &lines, out);
         }
         if let Some(again) = self.transactions.repeated(&lines.branch, request.method) {
+            self.repeated += 1;
             // Nothing has been answered yet: the first response will serve the repetition as well.
             if !again.is_empty() {
                 out.send.push(again.to_vec());
@@ -324,7 +284,10 @@ impl Phone {
         match (request.method, dialog) {
             (Method::Invite, None) => self.incoming(now, request, lines, out),
             (Method::Cancel, Some(dialog)) => self.cancelled(now, dialog, &request, &lines, out),
-            (Method::Options, _) => self.respond(now, &request, &lines, None, 200, None, out),
+            (Method::Options, _) => {
+                self.probed += 1;
+                self.respond(now, &request, &lines, None, 200, None, out);
+            }
             (_, None) => {
                 self.respond(now, &request, &lines, None, 481, None, out);
                 // A BYE or CANCEL may cross the end of the dialog; anything else has lost its way.

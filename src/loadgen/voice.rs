@@ -1,15 +1,11 @@
 //! One party's sound: a UDP socket that sends its tone or a pressed key every 20 ms (RFC 3550, RFC 4733) and listens for others' tones.
 
 use super::sdp::{Remote, TELEPHONE_EVENT};
+use super::stream::Stream;
 use super::tone;
-use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// A key sounds for so many packets, then its end is sent three times, then so many packets of silence follow.
-const KEY_PACKETS: u16 = 5;
-const KEY_ENDS: u16 = 3;
-const KEY_GAP: u16 = 3;
 /// Every so-manieth packet received is analysed; a tone counts when it is found so many times in a row.
 const LISTEN_EVERY: u64 = 4;
 const CERTAIN: u32 = 3;
@@ -19,23 +15,12 @@ pub struct Voice {
     socket: UdpSocket,
     remote: Option<Remote>,
     payload: [u8; tone::SAMPLES],
-    sequence: u16,
-    timestamp: u32,
-    source: u32,
-    keys: VecDeque<char>,
-    key: Option<Key>,
+    stream: Stream,
     received: u64,
     sent: u64,
     hearing: Option<(usize, u32)>,
     /// Packets from anybody but the agreed address.
     strangers: u64,
-}
-
-#[derive(Debug)]
-struct Key {
-    event: u8,
-    packet: u16,
-    timestamp: u32,
 }
 
 impl Voice {
@@ -47,11 +32,7 @@ impl Voice {
             socket,
             remote: None,
             payload: tone::payload(tone),
-            sequence: source as u16,
-            timestamp: source.rotate_left(16),
-            source,
-            keys: VecDeque::new(),
-            key: None,
+            stream: Stream::new(source),
             received: 0,
             sent: 0,
             hearing: None,
@@ -66,7 +47,7 @@ impl Voice {
         self.remote = Some(remote);
     }
     pub fn press(&mut self, key: char) {
-        self.keys.push_back(key);
+        self.stream.press(key);
     }
     pub fn packets(&self) -> (u64, u64, u64) {
         (self.sent, self.received, self.strangers)
@@ -84,11 +65,9 @@ impl Voice {
         if remote.deaf {
             return false;
         }
-        let begins = self.begin_key(remote.telephone_event.is_some());
-        let packet = self.packet(remote.telephone_event.unwrap_or(TELEPHONE_EVENT));
-        self.timestamp = self.timestamp.wrapping_add(tone::SAMPLES as u32);
-        if let Some(packet) = packet {
-            self.sequence = self.sequence.wrapping_add(1);
+        let begins = remote.telephone_event.is_some() && self.stream.begin_key();
+        let turn = self.stream.turn();
+        if let Some(packet) = self.stream.packet(turn, remote.telephone_event.unwrap_or(TELEPHONE_EVENT), &self.payload) {
             // A full or refused socket loses a packet, as a network does.
             self.sent += u64::from(self.socket.send_to(&packet, remote.address).is_ok());
         }
@@ -113,49 +92,6 @@ impl Voice {
             };
         }
     }
-
-    fn begin_key(&mut self, can: bool) -> bool {
-        if self.key.is_some() || !can {
-            return false;
-        }
-        let Some(event) = self.keys.pop_front().and_then(event) else { return false };
-        self.key = Some(Key { event, packet: 0, timestamp: self.timestamp });
-        true
-    }
-
-    /// The next packet: of the key that sounds, else of the tone; `None` in the silence after a key.
-    fn packet(&mut self, event_type: u8) -> Option<Vec<u8>> {
-        let Some(key) = &mut self.key else {
-            return Some(self.header(0, false, self.timestamp, &self.payload));
-        };
-        key.packet += 1;
-        let (event, number, timestamp) = (key.event, key.packet, key.timestamp);
-        if number > KEY_PACKETS + KEY_ENDS {
-            if number >= KEY_PACKETS + KEY_ENDS + KEY_GAP {
-                self.key = None;
-            }
-            return None;
-        }
-        let end = number > KEY_PACKETS;
-        let duration = (number.min(KEY_PACKETS) * tone::SAMPLES as u16).to_be_bytes();
-        let body = [event, if end { 0x8a } else { 0x0a }, duration[0], duration[1]];
-        Some(self.header(event_type, number == 1, timestamp, &body))
-    }
-
-    fn header(&self, payload_type: u8, marker: bool, timestamp: u32, body: &[u8]) -> Vec<u8> {
-        let mut packet = Vec::with_capacity(12 + body.len());
-        packet.extend([0x80, payload_type | if marker { 0x80 } else { 0 }]);
-        packet.extend(self.sequence.to_be_bytes());
-        packet.extend(timestamp.to_be_bytes());
-        packet.extend(self.source.to_be_bytes());
-        packet.extend(body);
-        packet
-    }
-}
-
-/// RFC 4733 §3.2.
-fn event(key: char) -> Option<u8> {
-    "0123456789*#ABCD".find(key).map(|at| at as u8)
 }
 
 #[cfg(test)]
