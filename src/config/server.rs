@@ -43,6 +43,8 @@ pub struct Sip {
     pub listen: SocketAddr,
     pub realm: Arc<str>,
     pub trunks: Vec<Trunk>,
+    /// A party who does not answer for so long when asked whether they are there is gone.
+    pub probe_timeout: Duration,
     pub limits: SipLimits,
 }
 
@@ -67,6 +69,8 @@ pub struct Http {
 pub struct Media {
     pub address: IpAddr,
     pub ports: RangeInclusive<u16>,
+    /// A party of whom nothing is heard for so long is asked by SIP whether they are there.
+    pub silence: Duration,
 }
 
 /// How an agent proves who they are.
@@ -100,6 +104,12 @@ pub const SIP_FIELDS: &[Field] = &[
     Field::default("listen", Kind::Text, "address and port for SIP; one address, not all (0.0.0.0)", "127.0.0.1:5060"),
     Field::required("realm", Kind::Text, "the realm of the stations' passwords"),
     Field::optional("trunks", Kind::Map, "parties that send calls to our numbers, and take ours"),
+    Field::default(
+        "probe_timeout",
+        Kind::Timeout,
+        "a party who does not answer for so long when asked whether they are there is gone",
+        "4s",
+    ),
     Field::optional("limits", Kind::Map, "how much of anything there may be"),
 ];
 pub const SIP_LIMIT_FIELDS: &[Field] = &[
@@ -117,6 +127,7 @@ pub const HTTP_FIELDS: &[Field] = &[
 pub const MEDIA_FIELDS: &[Field] = &[
     Field::default("address", Kind::Text, "the address of sound (RTP); one address, not all (0.0.0.0)", "127.0.0.1"),
     Field::default("ports", Kind::Text, "its ports: first-last", "20000-29999"),
+    Field::default("silence", Kind::Timeout, "a party who sends nothing for so long is asked by SIP whether they are there", "10s"),
 ];
 
 /// Reads the blocks `centre`, `sip`, `http` and `media`; the agents are added by whoever reads them.
@@ -151,6 +162,7 @@ fn sip(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Sip> {
     let listen = parsed(&reader, "listen", "127.0.0.1:5060", problems);
     named_address(&reader, "listen", listen.map(|listen: SocketAddr| listen.ip()), "127.0.0.1:5060", problems);
     let realm = reader.text("realm", problems);
+    let probe_timeout = reader.span("probe_timeout", problems);
     let mut trunks = Vec::new();
     for entry in reader.node("trunks").and_then(|node| node.expect_map(problems)).unwrap_or(&[]) {
         trunks.extend(trunks::read(entry, dir, problems));
@@ -160,7 +172,7 @@ fn sip(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Sip> {
     let mut count = |name: &str| limits.count(name, 1..=10_000_000, problems).and_then(|count| u32::try_from(count).ok());
     let (transactions, dialogs, contacts, challenges) = (count("transactions"), count("dialogs"), count("contacts"), count("challenges"));
     let limits = SipLimits { transactions: transactions?, dialogs: dialogs?, contacts: contacts?, challenges: challenges? };
-    Some(Sip { listen: listen?, realm: realm?.into(), trunks, limits })
+    Some(Sip { listen: listen?, realm: realm?.into(), trunks, probe_timeout: probe_timeout?, limits })
 }
 
 fn http(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Http> {
@@ -184,13 +196,14 @@ fn media(node: &Node, problems: &mut Vec<Problem>) -> Option<Media> {
     let reader = Reader::open(node, "[media]", MEDIA_FIELDS, problems)?;
     let address = parsed(&reader, "address", "127.0.0.1", problems);
     named_address(&reader, "address", address, "127.0.0.1", problems);
+    let silence = reader.span("silence", problems);
     let text = reader.text("ports", problems)?;
     let ports = text.split_once('-').and_then(|(first, last)| Some(first.trim().parse::<u16>().ok()?..=last.trim().parse::<u16>().ok()?));
     let ports = ports.filter(|ports| *ports.start() >= 1024 && ports.end().saturating_sub(*ports.start()) >= 3);
     if let (None, Some(node)) = (&ports, reader.node("ports")) {
         problems.push(node.at.choose(format!("`{text}` is no range of ports: first-last, from 1024, four at least"), ["20000-29999"]));
     }
-    Some(Media { address: address?, ports: ports? })
+    Some(Media { address: address?, ports: ports?, silence: silence? })
 }
 
 /// Others are told this address, in Contact and SDP: they cannot call back an address that stands for all.

@@ -13,7 +13,8 @@ pub enum Event {
     Key { leg: LegId, key: char },
     /// The `hear` of this offer is in force: sound flows.
     Joined { offer: OfferId },
-    /// Nothing was received for ten seconds where sound was agreed; reported once for each such silence.
+    /// Nothing, neither RTP nor RTCP, was received for so long as `Settings::silence` says, where sound was agreed; reported again each
+    /// time that it has lasted so long.
     Silent { leg: LegId },
     /// The leg's sockets are closed. Nothing is reported of it after this.
     Closed { leg: LegId, stats: Stats },

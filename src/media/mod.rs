@@ -30,6 +30,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 use worker::{Command, Worker};
 
 /// Where sound lives on this machine.
@@ -41,6 +42,8 @@ pub struct Settings {
     pub ports: RangeInclusive<u16>,
     /// Threads; one for each processor core is right.
     pub workers: usize,
+    /// So long without a packet of a party who should send is a silence worth telling.
+    pub silence: Duration,
 }
 
 /// Why a leg can have no sound. None that is open suffers by it.
@@ -94,7 +97,7 @@ impl Media {
         let hold_music = library.track(library::DEFAULT_TRACK).cloned();
         let totals = Arc::new(Totals::default());
         let tones = tones::KEYS.chars().map(|key| (key, Arc::new(library::Sound::prompt(&tones::samples(key))))).collect();
-        let shared = Arc::new(Shared { hold_music, tones, totals: totals.clone() });
+        let shared = Arc::new(Shared { hold_music, tones, totals: totals.clone(), silence: settings.silence.as_micros() as u64 });
         let start = |index| Worker::start(index, shared.clone(), events.clone());
         let workers = (0..settings.workers).map(start).collect::<io::Result<Vec<_>>>()?;
         Ok(Media { address: settings.address, first_port, pairs, next_pair: 0, library, workers, homes: BTreeMap::new(), totals })

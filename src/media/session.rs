@@ -24,8 +24,6 @@ use std::time::Duration;
 pub const PACKET: usize = HEADER + FRAME;
 /// Between reports, in µs.
 const REPORT_EVERY: u64 = 5_000_000;
-/// So long without a packet is a silence worth telling, in µs.
-const SILENCE: u64 = 10_000_000;
 
 /// A leg's two sockets.
 #[derive(Debug)]
@@ -42,6 +40,8 @@ pub struct Shared {
     /// The sound of each key.
     pub tones: BTreeMap<char, Arc<Sound>>,
     pub totals: Arc<Totals>,
+    /// So long without a packet is a silence worth telling, in µs.
+    pub silence: u64,
 }
 
 /// One leg.
@@ -71,7 +71,8 @@ pub struct Session {
     shared: Arc<Shared>,
     next_report: u64,
     last_heard: u64,
-    silent: bool,
+    /// When its silence was last told.
+    told_silent: u64,
     /// Their last sender report, and when it came.
     their_report: Option<(u32, u64)>,
 }
@@ -131,7 +132,7 @@ impl Session {
             shared,
             next_report: now + REPORT_EVERY,
             last_heard: now,
-            silent: false,
+            told_silent: 0,
             their_report: None,
         }
     }
@@ -150,7 +151,7 @@ impl Session {
             }
             None => self.party = Some(Party { agreed, source: Source::new(now, agreed.remote, signalled), tones }),
         }
-        (self.last_heard, self.silent) = (now, false);
+        self.last_heard = now;
     }
 
     /// Begins a play in place of the one that goes on; gives it back if it is over already, having nothing to play.
@@ -196,7 +197,7 @@ impl Session {
             return None;
         }
         self.shared.totals.count_received();
-        (self.last_heard, self.silent) = (now, false);
+        self.last_heard = now;
         if self.reception.receive(samples(now), &header, kind == Kind::Event) {
             self.keys = Keys::default();
         }
@@ -294,8 +295,8 @@ impl Session {
             self.report(now);
         }
         let expects = self.party.as_ref().is_some_and(|party| party.agreed.direction.receives());
-        if expects && !self.silent && now.saturating_sub(self.last_heard) >= SILENCE {
-            (self.silent, ticked.silent) = (true, true);
+        if expects && now.saturating_sub(self.last_heard.max(self.told_silent)) >= self.shared.silence {
+            (self.told_silent, ticked.silent) = (now, true);
         }
         ticked
     }
@@ -358,7 +359,7 @@ impl Session {
             self.stats.discarded += 1;
             return;
         };
-        (self.last_heard, self.silent) = (now, false);
+        self.last_heard = now;
         if let Some(ntp) = said.ntp {
             self.their_report = Some((ntp, now));
         }
@@ -416,7 +417,7 @@ mod tests {
             Sockets { rtp, rtcp }
         };
         let (ours, theirs) = (pair(1), pair(2));
-        let shared = Arc::new(Shared { hold_music: None, tones: BTreeMap::new(), totals: Arc::default() });
+        let shared = Arc::new(Shared { hold_music: None, tones: BTreeMap::new(), totals: Arc::default(), silence: 10 * SECOND });
         let mut session = Session::new(CallId(1), LegId(1), ours, [1, 1], 0, shared);
         session.negotiate(0, agreed(&theirs), [127, 80, host, 2].into());
         (session, theirs)
@@ -443,16 +444,17 @@ mod tests {
     }
 
     #[test]
-    fn a_silence_is_told_once_until_sound_comes_again() {
+    fn a_silence_is_told_every_ten_seconds_until_sound_comes_again() {
         let (mut session, theirs) = session(1);
         let from = theirs.rtp.local_addr().unwrap();
         let told = |session: &mut Session, at: u64| session.tick(at, false).silent;
         assert!(!told(&mut session, 9 * SECOND));
         assert!(told(&mut session, 10 * SECOND));
+        assert!(!told(&mut session, 19 * SECOND));
+        assert!(told(&mut session, 20 * SECOND));
+        assert!(session.receive(21 * SECOND, &packet(1), from).is_some());
         assert!(!told(&mut session, 30 * SECOND));
-        assert!(session.receive(31 * SECOND, &packet(1), from).is_some());
-        assert!(!told(&mut session, 40 * SECOND));
-        assert!(told(&mut session, 41 * SECOND));
+        assert!(told(&mut session, 31 * SECOND));
         session.negotiate(42 * SECOND, Agreed { direction: Direction::SendOnly, ..agreed(&theirs) }, from.ip());
         assert!(!told(&mut session, 99 * SECOND), "nothing is expected of who only listens");
     }

@@ -9,6 +9,7 @@ mod reload;
 mod settings;
 mod sinks;
 mod switchboard;
+mod vigil;
 
 pub use centre::Centre;
 pub use reload::Reloaded;

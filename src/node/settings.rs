@@ -29,6 +29,7 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
             challenges: limits.challenges,
             // A station that could not be reached is rung again once it has registered: it must do so before long.
             expires_max: 300,
+            probe: server.sip.probe_timeout,
             ..sip::Limits::default()
         },
         realm,
@@ -41,7 +42,7 @@ fn peer(peer: &crate::config::trunks::Peer) -> sip::Peer {
 
 pub fn media(server: &Server) -> media::Settings {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    media::Settings { address: server.media.address, ports: server.media.ports.clone(), workers }
+    media::Settings { address: server.media.address, ports: server.media.ports.clone(), workers, silence: server.media.silence }
 }
 
 pub fn ready_on_register(server: &Server) -> bool {

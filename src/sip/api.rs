@@ -247,6 +247,8 @@ pub struct Limits {
     pub expires_max: u32,
     /// How long a nonce may be used.
     pub nonce: Duration,
+    /// How long a peer may take to answer when asked whether it is still there.
+    pub probe: Duration,
 }
 
 impl Default for Limits {
@@ -262,6 +264,7 @@ impl Default for Limits {
             expires_min: 10,
             expires_max: 3600,
             nonce: Duration::from_secs(300),
+            probe: Duration::from_secs(4),
         }
     }
 }

@@ -38,6 +38,11 @@ impl Caller {
         self.sipp.succeeds();
     }
 
+    /// The power fails: nobody is told, and nothing is sent any more.
+    pub fn vanish(mut self) {
+        self.sipp.kill();
+    }
+
     /// Waits until the centre has ended the call.
     pub fn hears_the_end(mut self) {
         self.sipp.succeeds();

@@ -14,6 +14,7 @@ mod sound;
 mod stations;
 mod stopped;
 mod strangers;
+mod vanished;
 mod volume;
 
 use caller::Caller;

@@ -83,6 +83,20 @@ fn a_peer_that_forgot_the_dialog_is_lost() {
     wire.assert_empty();
 }
 
+#[test]
+fn a_peer_that_answers_no_probe_for_four_seconds_is_lost() {
+    let (mut wire, centre, caller) = up(4);
+    wire.act(centre.0, |party, now, out| party.probe(now, centre.1, out));
+    wire.run_for(ms(10_000));
+    assert_eq!(wire.take_reports(centre.0), [], "who answers is there");
+    wire.parties.remove(&caller.0);
+    wire.act(centre.0, |party, now, out| party.probe(now, centre.1, out));
+    wire.run_for(ms(3_999));
+    assert_eq!(wire.take_reports(centre.0), []);
+    wire.run_for(ms(1));
+    assert_eq!(wire.take_reports(centre.0), [Report::Ended { dialog: centre.1, lost: true }]);
+}
+
 /// A response by hand to what the endpoint sent.
 fn response(request: &str, code: &str, tag: &str, contact: &str) -> String {
     let mut text = format!("SIP/2.0 {code}\r\n");

@@ -43,14 +43,14 @@ pub struct Switchboard {
     pub draining: bool,
     /// Calls that had no room for their sound.
     refused: u64,
-    legs: Legs,
+    pub(super) legs: Legs,
     held_back: Vec<HeldBack>,
     /// Queues by name, for their music.
     queues: BTreeMap<QueueId, Arc<str>>,
     next_call: u64,
     next_leg: u64,
-    events: VecDeque<Event>,
-    outputs: Vec<Output>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) outputs: Vec<Output>,
     commands: Vec<Command>,
     orders: Vec<Order>,
     /// When media was last found wanting.
@@ -128,7 +128,7 @@ impl Switchboard {
             media::Event::Key { leg, key } => self.events.push_back(Event::DigitsEntered { leg, digits: Phi(key.to_string()) }),
             media::Event::Joined { offer } => self.events.push_back(Event::Bridged { offer }),
             media::Event::Closed { stats, .. } => self.sinks.media_closed(&stats),
-            media::Event::Silent { leg } => tracing::info!(%leg, "silent for ten seconds"),
+            media::Event::Silent { leg } => self.fell_silent(leg),
         }
         self.settle(send);
     }

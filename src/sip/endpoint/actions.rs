@@ -77,7 +77,7 @@ impl Endpoint {
         let key = ClientKey { cancel: true, ..invite };
         let ask = Ask { key, kind: Kind::Cancel, request: (flow, bytes), dialog, trunk, proofs: 0 };
         self.clients.open(now, ask, &mut self.timers, out);
-        self.clients.limit(now, invite, &mut self.timers);
+        self.clients.limit(now + T1_X64, invite, &mut self.timers);
     }
 
     /// Ends the dialog, in whatever stage it is: BYE (after the ACK to our 200, if that is still out), CANCEL, or 480.
@@ -120,10 +120,12 @@ impl Endpoint {
         key
     }
 
-    /// Asks an established peer whether it is still there (OPTIONS in the dialog). 481, or no answer in 64·T1, ends the dialog as lost.
+    /// Asks an established peer whether it is still there (OPTIONS in the dialog). 481, or no answer within the limit, ends the
+    /// dialog as lost.
     pub fn probe(&mut self, now: Time, dialog: DialogId, out: &mut Vec<Output>) {
         if self.dialogs.get(&dialog).is_some_and(|known| known.stage == Stage::Up) {
-            self.ask_within(now, dialog, ("OPTIONS", Kind::Other), (b"", b""), out);
+            let asked = self.ask_within(now, dialog, ("OPTIONS", Kind::Other), (b"", b""), out);
+            self.clients.limit(now + self.settings.limits.probe, asked, &mut self.timers);
         }
     }
 

@@ -171,10 +171,10 @@ impl Clients {
         client.ack = Some(ack);
     }
 
-    /// From now on an INVITE has 64·T1 to be answered (RFC 3261 §9.1: it was cancelled).
-    pub fn limit(&mut self, now: Time, key: ClientKey, timers: &mut Timers) {
+    /// The request must be answered by `end`, whatever its timers said.
+    pub fn limit(&mut self, end: Time, key: ClientKey, timers: &mut Timers) {
         if let Some(client) = self.0.get_mut(&key).filter(|client| client.is_open()) {
-            timers.set(&mut client.end, Some(now + T1_X64), Timer::ClientEnd(key));
+            timers.set(&mut client.end, Some(end), Timer::ClientEnd(key));
         }
     }
 
