@@ -7,6 +7,7 @@ use crate::model::tree::{Entry, Node};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A party that sends calls to our numbers, and takes calls of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +19,25 @@ pub struct Trunk {
     pub peers: Vec<Peer>,
     /// How we prove to it who we are.
     pub account: Option<Account>,
+    pub register: Option<Registration>,
+    pub health: Option<Health>,
     /// Emergency calls go here.
     pub emergency: bool,
+}
+
+/// Our registration there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    pub registrar: Peer,
+    pub domain: String,
+    pub lifetime: Duration,
+}
+
+/// How its peers are asked whether they are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub every: Duration,
+    pub misses: u32,
 }
 
 /// An address, or all that share its first `prefix` bits.
@@ -52,6 +70,20 @@ pub const FIELDS: &[Field] = &[
     Field::optional("password", Kind::Text, "our password there, in clear: for demos"),
     Field::optional("password_file", Kind::Text, "a file with the password, from here"),
     Field::optional("password_env", Kind::Text, "an environment variable with the password"),
+    Field::optional("register", Kind::Text, "the address of its registrar, if it knows us by our registration as `user`: 192.0.2.7"),
+    Field::optional("domain", Kind::Text, "the domain of our address there; the registrar's address if absent"),
+    Field::default("lifetime", Kind::Timeout, "the lifetime of our registration; renewed when four fifths of it have passed", "10m"),
+    Field::optional(
+        "options",
+        Kind::Timeout,
+        "how often each of `peers` is asked whether it is there (OPTIONS); calls try those first that answer",
+    ),
+    Field::default(
+        "misses",
+        Kind::Count,
+        "a peer is down after so many questions without an answer, or at a 503; up at any other answer",
+        "2",
+    ),
     Field::default("emergency", Kind::Flag, "emergency calls of our stations go here", "false"),
 ];
 
@@ -77,20 +109,44 @@ pub fn read(entry: &Entry, dir: &Path, problems: &mut Vec<Problem>) -> Option<Tr
                 .push(at.choose(format!("`{text}` is no address of a peer"), ["192.0.2.7", "192.0.2.8:5070", "tcp:[2001:db8::1]:5060"])),
         }
     }
-    if reader.node("addresses").is_none() && reader.node("peers").is_none() {
+    let account = account(&reader, &entry.node, dir, problems);
+    let register = registration(&reader, account.is_some(), problems);
+    if let (true, Some(register)) = (reader.node("peers").is_none(), &register) {
+        peers.push(register.registrar);
+    }
+    if reader.node("addresses").is_none() && peers.is_empty() && reader.node("peers").is_none() {
         problems.push(
-            reader.at.choose(format!("the trunk `{}` has no address: nobody would be known as it", entry.key), ["addresses", "peers"]),
+            reader.at.choose(
+                format!("the trunk `{}` has no address: nobody would be known as it", entry.key),
+                ["addresses", "peers", "register"],
+            ),
         );
     }
     if let Some(node) = reader.node("peers").filter(|_| peers.len() > PEERS_MAX) {
         problems.push(node.at.problem(format!("a trunk has {PEERS_MAX} peers at most: a call tries them one after the other")));
     }
-    let account = account(&reader, &entry.node, dir, problems);
+    let misses = reader.count("misses", 1..=100, problems).and_then(|misses| u32::try_from(misses).ok())?;
+    let health = reader.node("options").and_then(|_| reader.span("options", problems)).map(|every| Health { every, misses });
     let emergency = reader.flag("emergency", problems)?;
     if let Some(node) = reader.node("emergency").filter(|_| emergency && peers.is_empty()) {
         problems.push(node.at.problem("emergency calls cannot go to a trunk without `peers`"));
     }
-    Some(Trunk { name: entry.key.as_str().into(), addresses, peers, account, emergency })
+    Some(Trunk { name: entry.key.as_str().into(), addresses, peers, account, register, health, emergency })
+}
+
+fn registration(reader: &Reader, proves: bool, problems: &mut Vec<Problem>) -> Option<Registration> {
+    let lifetime = reader.span("lifetime", problems);
+    let node = reader.node("register")?;
+    let text = reader.text("register", problems)?;
+    let Some(registrar) = peer(text) else {
+        problems.push(node.at.choose(format!("`{text}` is no address of a registrar"), ["192.0.2.7", "tcp:192.0.2.8:5070"]));
+        return None;
+    };
+    if !proves {
+        problems.push(node.at.problem("a registration needs `user` and a password"));
+    }
+    let domain = reader.text("domain", problems).map_or_else(|| registrar.address.to_string(), String::from);
+    Some(Registration { registrar, domain, lifetime: lifetime? })
 }
 
 fn account(reader: &Reader, node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Account> {

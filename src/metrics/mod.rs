@@ -12,6 +12,7 @@ use crate::acd::{Config, View};
 use crate::model::Time;
 use metrics::{Key, KeyName, Label as Tag, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use std::sync::Arc;
 use std::time::Duration;
 use text::{Label, Timings};
 
@@ -30,6 +31,8 @@ pub struct Edges {
     pub records_lost: u64,
     /// Requests that got a final answer: by method, class of the answer (2 to 6) and transport.
     pub sip_requests: Vec<(&'static str, u16, &'static str, u64)>,
+    /// Each trunk, and whether it is up.
+    pub trunks: Vec<(Arc<str>, bool)>,
     /// What the endpoint's guards counted, in the order of [`Edges::SIP_GUARDS`].
     pub sip_guards: [u64; 6],
     /// Calls turned away at the door: they have no record.
@@ -156,6 +159,9 @@ impl Metrics {
         for (method, class, transport, requests) in &edges.sip_requests {
             let class = format!("{class}xx");
             self.counter(series::SIP_REQUESTS, &[("method", method), ("code_class", &class), ("transport", transport)], *requests);
+        }
+        for (name, up) in &edges.trunks {
+            self.gauge(series::TRUNK_UP, &[("trunk", name)], f64::from(u8::from(*up)));
         }
         for (what, count) in Edges::SIP_GUARDS.into_iter().zip(edges.sip_guards) {
             self.counter(series::SIP_GUARD, &[("what", what)], count);

@@ -87,6 +87,10 @@ pub const SIP_REQUESTS: Series = (
     "SIP requests that got a final answer, by method (other: not one that we know), class of the answer and transport; an ACK gets none.",
 );
 pub const SIP_TRANSACTIONS: Series = ("careline_sip_transactions", "SIP transactions alive.");
+pub const TRUNK_UP: Series = (
+    "careline_trunk_up",
+    "1 while the trunk is up: one of its peers answers OPTIONS, where they are asked, and we are registered there, where we are to be; else 0.",
+);
 pub const REGISTRATIONS: Series = ("careline_registrations", "Contacts registered.");
 pub const MEDIA_SESSIONS: Series = ("careline_media_sessions", "Media sessions open, one a leg.");
 pub const RTP_PACKETS: Series = (
@@ -156,7 +160,7 @@ pub const COUNTERS: [Series; 21] = [
     RELOADS,
 ];
 
-pub const GAUGES: [Series; 17] = [
+pub const GAUGES: [Series; 18] = [
     CALLS_IN_PROGRESS,
     VISITS_WAITING,
     VISITS_RINGING,
@@ -169,6 +173,7 @@ pub const GAUGES: [Series; 17] = [
     CORE_INBOX,
     SIP_TRANSACTIONS,
     REGISTRATIONS,
+    TRUNK_UP,
     MEDIA_SESSIONS,
     SPOOL_RECORDS,
     LAST_RELOAD,

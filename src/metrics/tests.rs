@@ -206,6 +206,7 @@ fn the_edges_count_their_own() {
         media_sessions: 2,
         records_written: 9,
         sip_requests,
+        trunks: vec![("carrier".into(), true), ("other".into(), false)],
         sip_guards: [1, 2, 3, 4, 5, 6],
         rtp_received: 50,
         rtp_sent: 49,
@@ -215,6 +216,8 @@ fn the_edges_count_their_own() {
     let text = metrics.render(&config, &View::default(), at(0), &edges);
     promtool(&text);
     for line in [
+        r#"careline_trunk_up{trunk="carrier"} 1"#,
+        r#"careline_trunk_up{trunk="other"} 0"#,
         r#"careline_sip_requests_total{method="INVITE",code_class="4xx",transport="udp"} 1"#,
         r#"careline_sip_requests_total{method="INVITE",code_class="2xx",transport="udp"} 7"#,
         r#"careline_core_events_total{event="call_arrived"} 2"#,

@@ -10,6 +10,12 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
         name: trunk.name.clone(),
         addresses: trunk.addresses.iter().map(|net| sip::Network { address: net.address, prefix: net.prefix }).collect(),
         peers: trunk.peers.iter().map(peer).collect(),
+        register: trunk.register.as_ref().map(|own| sip::Registration {
+            registrar: peer(&own.registrar),
+            domain: own.domain.clone(),
+            seconds: u32::try_from(own.lifetime.as_secs()).unwrap_or(u32::MAX),
+        }),
+        health: trunk.health.map(|own| sip::Health { every: own.every, misses: own.misses }),
         account: trunk.account.as_ref().map(|own| sip::Account { user: own.user.clone(), password: own.password.0.clone() }),
     };
     let user = |(agent, account): (&crate::model::AgentId, &crate::config::Credentials)| {

@@ -118,6 +118,8 @@ pub enum Report {
     Registered { user: String, fresh: bool, flow: Flow },
     /// The user's last registration was removed or has expired.
     Unregistered { user: String },
+    /// A trunk has changed: up while one of its peers answers, and while we are registered there if we are to be.
+    TrunkState { name: Arc<str>, up: bool },
 }
 
 /// Whom a call of ours is for.
@@ -173,12 +175,36 @@ pub struct Trunk {
     pub peers: Vec<Peer>,
     /// How we prove to it who we are.
     pub account: Option<Account>,
+    /// Where we register as the account, if it wants to know us so.
+    pub register: Option<Registration>,
+    /// How its peers are asked whether they are there; without, they are taken to be.
+    pub health: Option<Health>,
 }
 
 impl Trunk {
     pub fn holds(&self, source: IpAddr) -> bool {
-        self.addresses.iter().any(|network| network.contains(source)) || self.peers.iter().any(|peer| peer.address.ip() == source)
+        let registrar = self.register.iter().map(|register| &register.registrar);
+        let mut peers = self.peers.iter().chain(registrar).map(|peer| peer.address.ip());
+        self.addresses.iter().any(|network| network.contains(source)) || peers.any(|address| address == source.to_canonical())
     }
+}
+
+/// Our registration at a trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    pub registrar: Peer,
+    /// The domain of our address there.
+    pub domain: String,
+    /// The lifetime that we ask for.
+    pub seconds: u32,
+}
+
+/// OPTIONS to each peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub every: Duration,
+    /// A peer is down after so many questions without an answer.
+    pub misses: u32,
 }
 
 /// One address of a trunk.

@@ -14,12 +14,13 @@ mod tally;
 mod timer;
 mod transaction;
 pub mod transport;
+mod trunk;
 mod writer;
 
 pub use account::Account;
 pub use api::{
-    Caller, Counts, DialogId, EMERGENCY, Flow, Invite, Limits, Network, NotReachable, Output, Peer, Reason, Report, Settings, Target,
-    Transport, Trunk,
+    Caller, Counts, DialogId, EMERGENCY, Flow, Health, Invite, Limits, Network, NotReachable, Output, Peer, Reason, Registration, Report,
+    Settings, Target, Transport, Trunk,
 };
 pub use auth::Credentials;
 pub use endpoint::Endpoint;

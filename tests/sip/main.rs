@@ -8,4 +8,5 @@ mod policy;
 mod register;
 mod same_as_rsip;
 mod timers;
+mod trunks;
 mod wire;

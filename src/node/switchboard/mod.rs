@@ -173,6 +173,7 @@ impl Switchboard {
                 .requests()
                 .map(|(method, class, transport, count)| (method, class, transport.label(), count))
                 .collect(),
+            trunks: self.endpoint.trunks().map(|(name, up)| (name.clone(), up)).collect(),
             sip_guards: [guards.forbidden, guards.challenged, guards.malformed, guards.overloaded, guards.timeouts, guards.retransmitted],
             calls_refused: guards.refused + self.refused,
             rtp_received: self.media.totals().received(),

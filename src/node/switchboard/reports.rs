@@ -34,6 +34,8 @@ impl Switchboard {
                 }
             }
             R::Registered { user, fresh, .. } => self.registered(&user, fresh),
+            R::TrunkState { name, up: true } => tracing::info!(trunk = &*name, "the trunk is up"),
+            R::TrunkState { name, up: false } => tracing::error!(trunk = &*name, "the trunk is down"),
             R::Unregistered { user } => {
                 if let Some(agent) = self.agent(&user) {
                     self.events.push_back(Event::StationLost { agent });

@@ -7,6 +7,7 @@ mod register;
 mod requests;
 mod responses;
 mod sources;
+mod trunks;
 mod within;
 
 use super::api::{Counts, DialogId, Flow, Output, Report, Settings, Transport};
@@ -17,7 +18,8 @@ use super::message::{Core, Message, Start};
 use super::random::Random;
 use super::registrar::Registrar;
 use super::timer::{Timer, Timers};
-use super::transaction::{Clients, Kind, Servers};
+use super::transaction::{Client, Clients, Kind, Servers};
+use super::trunk::Trunks;
 use super::writer::{Head, reply_flow};
 use crate::model::Time;
 use sources::Sources;
@@ -41,6 +43,7 @@ pub struct Endpoint {
     /// The merge keys of the dialogs that began with their INVITE.
     merges: HashSet<u64>,
     registrar: Registrar,
+    trunks: Trunks,
     /// Our own addresses.
     locals: Vec<SocketAddr>,
     /// The nonce that each trunk gave us last, and how often it was used.
@@ -85,6 +88,8 @@ impl Request<'_> {
 
 impl Endpoint {
     pub fn new(settings: Settings, mut random: Random) -> Endpoint {
+        let mut trunks = Trunks::default();
+        trunks.configure(&settings.trunks);
         let auth = Authenticator::new(settings.limits.nonce, &mut random);
         Endpoint {
             sources: Sources::new(settings.limits.challenges, settings.limits.sources),
@@ -98,6 +103,7 @@ impl Endpoint {
             tags: HashMap::new(),
             merges: HashSet::new(),
             registrar: Registrar::default(),
+            trunks,
             locals: Vec::new(),
             nonces: BTreeMap::new(),
             auth,
@@ -112,6 +118,7 @@ impl Endpoint {
     pub fn reconfigure(&mut self, settings: Settings) {
         self.auth.set_lifetime(settings.limits.nonce);
         self.sources = Sources::new(settings.limits.challenges, settings.limits.sources);
+        self.trunks.configure(&settings.trunks);
         self.settings = settings;
     }
 
@@ -189,13 +196,17 @@ impl Endpoint {
 
     /// When to call `handle_timer` next, if nothing happens before.
     pub fn next_timer(&self) -> Option<Time> {
-        [self.timers.next(), self.registrar.next()].into_iter().flatten().min()
+        let errands = self.trunks.next().filter(|_| !self.locals.is_empty());
+        [self.timers.next(), self.registrar.next(), errands].into_iter().flatten().min()
     }
 
     /// Does all that was due by `now`.
     pub fn handle_timer(&mut self, now: Time, out: &mut Vec<Output>) {
         for user in self.registrar.expire(now) {
             out.push(Output::Report(Report::Unregistered { user }));
+        }
+        if !self.locals.is_empty() {
+            self.run_errands(now, out);
         }
         while let Some(timer) = self.timers.due(now) {
             match timer {
@@ -211,7 +222,7 @@ impl Endpoint {
                 Timer::ClientEnd(key) => {
                     if let Some(client) = self.clients.end(key, &mut self.timers) {
                         self.counts.timeouts += 1;
-                        self.unanswered(now, client.kind, client.dialog, out);
+                        self.unanswered(now, &client, out);
                     }
                 }
                 Timer::AnswerResend(dialog) => self.resend_answer(now, dialog, out),
@@ -222,9 +233,12 @@ impl Endpoint {
     }
 
     /// Nobody answered a request of ours.
-    fn unanswered(&mut self, now: Time, kind: Kind, dialog: Option<DialogId>, out: &mut Vec<Output>) {
-        let Some(id) = dialog else { return };
-        match kind {
+    fn unanswered(&mut self, now: Time, client: &Client, out: &mut Vec<Output>) {
+        if matches!(client.kind, Kind::Register | Kind::Health) {
+            return self.errand_failed(now, client, out);
+        }
+        let Some(id) = client.dialog else { return };
+        match client.kind {
             Kind::Invite if self.try_next_peer(now, id, out) => {}
             Kind::Invite => {
                 self.remove(id);
@@ -232,7 +246,7 @@ impl Endpoint {
             }
             Kind::Bye => self.remove(id),
             Kind::Reinvite | Kind::Other => self.lose(now, id, out),
-            Kind::Cancel => {}
+            Kind::Cancel | Kind::Register | Kind::Health => {}
         }
     }
 

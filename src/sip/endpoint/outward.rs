@@ -71,12 +71,12 @@ impl Endpoint {
                 Ok(Route { uri, to: address_of("", user, &flow), flow, pinned: true, attempt: None })
             }
             Target::Trunk { trunk, user } => {
-                let trunk = self.settings.trunks.iter().find(|known| known.name == *trunk).ok_or(NotReachable)?;
-                let mut ways = trunk.peers.iter().filter_map(|peer| Some((*peer, self.flow_to(peer)?)));
+                let peers = self.trunks.peers(trunk);
+                let mut ways = peers.iter().filter_map(|peer| Some((*peer, self.flow_to(peer)?)));
                 let (first, flow) = ways.next().ok_or(NotReachable)?;
                 let others = ways.map(|(peer, _)| peer).collect();
                 let uri = peer_uri(user, &first);
-                let attempt = Attempt { trunk: trunk.name.clone(), user: user.clone(), others, patience: None };
+                let attempt = Attempt { trunk: trunk.clone(), user: user.clone(), others, patience: None };
                 Ok(Route { to: format!("<{uri}>"), uri, flow, pinned: false, attempt: Some(attempt) })
             }
             Target::Direct { uri, flow } => {
@@ -148,9 +148,7 @@ impl Endpoint {
         let Some(client) = self.clients.get(response.key).filter(|client| client.proofs < PROOFS_MAX) else { return false };
         let (kind, id, flow, proofs) = (client.kind, client.dialog, client.flow, client.proofs + 1);
         let (Some(trunk), request) = (client.trunk.clone(), client.request.clone()) else { return false };
-        let Some(account) = self.settings.trunks.iter().find(|known| known.name == trunk).and_then(|known| known.account.clone()) else {
-            return false;
-        };
+        let Some(account) = self.trunks.get(&trunk).and_then(|known| known.account.clone()) else { return false };
         let message = Message::read(&request, usize::MAX).expect("our own request");
         let Start::Request { method, uri } = message.start else { return false };
         if challenge.was_answered(&message) && !challenge.stale {
@@ -201,7 +199,7 @@ impl Endpoint {
         for (key, kind, dialog) in self.clients.open_on(flow) {
             let elsewhere = kind == Kind::Invite && dialog.is_some_and(|id| self.try_next_peer(now, id, out));
             if let Some(client) = self.clients.fail(key, &mut self.timers).filter(|_| !elsewhere) {
-                self.unanswered(now, client.kind, client.dialog, out);
+                self.unanswered(now, &client, out);
             }
         }
     }

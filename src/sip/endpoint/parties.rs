@@ -25,6 +25,15 @@ impl Endpoint {
         trunk.map_or(Party::Stranger, |trunk| Party::Trunk(trunk.name.clone()))
     }
 
+    /// The number that a trunk's INVITE is for: the user of the Request-URI; but a trunk that we register at may aim at our Contact, and
+    /// names the number in To.
+    pub(super) fn called(&self, request: &Request, trunk: &Arc<str>) -> String {
+        let to = dialled(request);
+        let account = self.trunks.get(trunk).filter(|known| known.register.is_some()).and_then(|known| known.account.as_ref());
+        let aims_at_us = account.is_some_and(|account| account.user == to);
+        if aims_at_us { request.core.to.uri().user().unwrap_or(to) } else { to }
+    }
+
     /// The user that a request proves to be; otherwise it has been challenged.
     pub(super) fn authenticate(&mut self, now: Time, request: &Request, out: &mut Vec<Output>) -> Option<String> {
         let claimed = if request.method == "REGISTER" { &request.core.to } else { &request.core.from };

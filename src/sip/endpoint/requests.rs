@@ -96,7 +96,7 @@ impl Endpoint {
 
     /// A new call from a trunk.
     fn handle_call(&mut self, now: Time, request: Request, trunk: Arc<str>, out: &mut Vec<Output>) {
-        let to = dialled(&request);
+        let to = self.called(&request, &trunk);
         if self.settings.numbers.as_ref().is_some_and(|numbers| !numbers.contains(&to)) {
             self.counts.refused += 1;
             return self.refuse(&request, 404, "", out);

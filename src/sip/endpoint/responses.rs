@@ -36,6 +36,7 @@ impl Endpoint {
                     return;
                 }
                 match (kind, dialog) {
+                    (Kind::Register | Kind::Health, _) => self.handle_errand_answer(now, kind, &response, out),
                     (Kind::Invite, None) => self.handle_abandoned(now, &response, out),
                     (Kind::Invite, Some(id)) if code < 300 => self.handle_answer(now, id, &response, out),
                     (Kind::Invite, Some(id)) => self.handle_refusal(now, id, &response, out),
@@ -152,7 +153,8 @@ impl Kind {
             Kind::Invite | Kind::Reinvite => method == "INVITE",
             Kind::Bye => method == "BYE",
             Kind::Cancel => method == "CANCEL",
-            Kind::Other => !matches!(method, "INVITE" | "BYE" | "CANCEL"),
+            Kind::Register => method == "REGISTER",
+            Kind::Health | Kind::Other => !matches!(method, "INVITE" | "BYE" | "CANCEL"),
         }
     }
 }

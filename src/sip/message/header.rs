@@ -54,6 +54,7 @@ headers! {
     RAck "RAck";
     SessionExpires "Session-Expires" b'x';
     MinSe "Min-SE";
+    MinExpires "Min-Expires";
     WwwAuthenticate "WWW-Authenticate";
     ProxyAuthenticate "Proxy-Authenticate";
     ProxyAuthorization "Proxy-Authorization";

@@ -15,6 +15,10 @@ pub enum Kind {
     Reinvite,
     Bye,
     Cancel,
+    /// Our registration at a trunk.
+    Register,
+    /// OPTIONS to a trunk's peer.
+    Health,
     Other,
 }
 

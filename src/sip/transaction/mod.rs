@@ -3,5 +3,5 @@
 mod client;
 mod server;
 
-pub use client::{Ask, Clients, Kind, Receipt};
+pub use client::{Ask, Client, Clients, Kind, Receipt};
 pub use server::Servers;
