@@ -13,17 +13,18 @@ pub enum AgentState {
     Offered(OfferId),
     /// Has answered; the whisper plays or the sound is being joined.
     Connecting(OfferId),
-    /// Any leg makes an agent busy, queue call or not.
     Talking(CallId),
     /// After-call work.
     WrapUp {
         call: CallId,
         until: Time,
     },
+    /// On a call of their own (`Agent::own`), who would be ready or not ready without it: any leg makes an agent busy, queue call or not.
+    OwnCall,
 }
 
 impl AgentState {
-    pub const LABELS: [&'static str; 7] = ["logged_out", "not_ready", "ready", "offered", "connecting", "talking", "wrap_up"];
+    pub const LABELS: [&'static str; 8] = ["logged_out", "not_ready", "ready", "offered", "connecting", "talking", "wrap_up", "own_call"];
 
     /// The label `state` of `agents` and `agent_state_seconds_total`.
     pub fn label(self) -> &'static str {
@@ -35,6 +36,7 @@ impl AgentState {
             AgentState::Connecting(_) => "connecting",
             AgentState::Talking(_) => "talking",
             AgentState::WrapUp { .. } => "wrap_up",
+            AgentState::OwnCall => "own_call",
         }
     }
 }
@@ -73,8 +75,10 @@ pub struct Agent {
     pub state: AgentState,
     /// When the present state began.
     pub since: Time,
-    /// Asked for during a call or wrap-up: takes effect when that ends.
+    /// Asked for during a call or wrap-up, or what an own call interrupted: takes effect when that ends.
     pub next: Option<NextState>,
+    /// Calls that the agent's station placed and that last, the oldest first; beside any state but ready and not ready.
+    pub own: Vec<CallId>,
     /// The station answers; a ready agent whose station is lost is not ready (`StationLost`) and ready again when it is found.
     pub reachable: bool,
     /// Offers in a row that rang out.

@@ -207,6 +207,10 @@ pub enum Disposition {
     Refused,
     /// We failed the caller. Every one of these is an incident.
     Failed(Failure),
+    /// Placed by an agent: the far side answered.
+    Reached,
+    /// Placed by an agent: nobody answered, or the agent gave up.
+    NotReached,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,7 +222,9 @@ pub enum Failure {
 }
 
 impl Disposition {
-    /// Every label that [`Disposition::label`] can give.
+    /// How an agent's own call ends.
+    pub const LABELS_PLACED: [&'static str; 4] = ["reached", "not_reached", "refused", "failed"];
+    /// How a caller's call ends.
     pub const LABELS: [&'static str; 9] = [
         "answered",
         "abandoned",
@@ -242,6 +248,8 @@ impl Disposition {
             Disposition::Voicemail => "voicemail",
             Disposition::Refused => "refused",
             Disposition::Failed(_) => "failed",
+            Disposition::Reached => "reached",
+            Disposition::NotReached => "not_reached",
         }
     }
 }
@@ -333,4 +341,49 @@ pub struct OfferRecord {
     pub rung_at: Time,
     pub ended_at: Time,
     pub outcome: OfferOutcome,
+}
+
+/// What a station dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Placed {
+    /// A number outside, through a trunk, by a rule of the configuration.
+    Outward,
+    /// 911: from any station, whoever is logged in there and whatever they do.
+    Emergency,
+    /// A code that the house itself serves: no leg goes out, no record is kept, and the shell answers and ends it.
+    InHouse,
+}
+
+impl Placed {
+    /// Those that are counted and written down.
+    pub const LABELS: [&'static str; 2] = ["outward", "emergency"];
+
+    /// The label `kind` of `calls_placed_total`, and what a record has for the number dialled by a caller.
+    pub fn label(self) -> &'static str {
+        match self {
+            Placed::Outward => "outward",
+            Placed::Emergency => "emergency",
+            Placed::InHouse => "in_house",
+        }
+    }
+}
+
+/// A call that a station placed, while it lasts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnCall {
+    pub kind: Placed,
+    /// `None`: an emergency call from a station where nobody works.
+    pub agent: Option<AgentId>,
+    pub to: PhoneNumber,
+    pub station: LegId,
+    /// The leg that we dialled; none in the house.
+    pub far: Option<LegId>,
+    pub placed_at: Time,
+    /// When the far side answered.
+    pub reached_at: Option<Time>,
+    /// When what we wait for must have come: the far side's answer, then the station's leg. `None`: both are there.
+    pub due: Option<Time>,
+    /// The queue whose music the far side hears, and since when it is held.
+    pub held: Option<(Option<QueueId>, Time)>,
+    pub held_for: Duration,
 }

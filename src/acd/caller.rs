@@ -21,7 +21,7 @@ const ACTIONS_MAX: usize = 100;
 impl Acd {
     pub fn call_arrived(&mut self, id: CallId, leg: LegId, from: PhoneNumber, to: PhoneNumber, out: &mut Vec<Command>) {
         assert!(leg.0 < LEGS_OF_THE_CORE, "the shell's legs have numbers below those of the core");
-        if self.calls.contains(id) || self.legs.contains(leg) {
+        if self.calls.contains(id) || self.legs.contains(leg) || self.own_calls.contains(id) || self.own_legs.contains(leg) {
             return self.obsolete("call_arrived", out);
         }
         let number = self.config.numbers.get_key_value(to.0.as_str()).map(|(did, number)| (did.clone(), number.language));
@@ -47,6 +47,9 @@ impl Acd {
     }
 
     pub fn leg_established(&mut self, leg: LegId, out: &mut Vec<Command>) {
+        if self.own_leg_established(leg, out) {
+            return;
+        }
         let now = self.now;
         let waits = self.legs.get(leg).copied().filter(|id| self.calls.get(*id).is_some_and(|call| call.answer_due.is_some()));
         let Some(id) = waits else { return self.obsolete("leg_established", out) };
@@ -188,6 +191,9 @@ impl Acd {
     }
 
     pub fn leg_ended(&mut self, leg: LegId, cause: LegEnd, out: &mut Vec<Command>) {
+        if self.own_leg_ended(leg, cause, out) {
+            return;
+        }
         let Some(id) = self.legs.get(leg).copied() else { return self.obsolete("leg_ended", out) };
         let call = self.calls.get(id).expect("a leg's call is alive");
         if let Some(offer) = call.offers.iter().copied().find(|offer| self.offers.get(*offer).is_some_and(|own| own.leg == leg)) {

@@ -1,6 +1,6 @@
 //! Everything that can be asked of the outside.
 
-use super::call::{MonitorMode, WithdrawWhy};
+use super::call::{MonitorMode, Placed, WithdrawWhy};
 use super::fact::Fact;
 use super::record::CallRecord;
 use crate::model::{CallId, Destination, Hearing, Language, LegId, LookupId, OfferId, Phi, PlayId, Prompt, QueueId, Time};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// 200 OK to the caller; `LegEstablished` follows.
+    /// 200 OK to the caller, or to the station that dialled; `LegEstablished` follows.
     Answer {
         leg: LegId,
     },
@@ -40,7 +40,7 @@ pub enum Command {
         leg: LegId,
     },
 
-    /// Makes every leg there is: offer, consult, transfer, callback, reminder.
+    /// Makes every leg there is: offer, consult, transfer, callback, reminder, the far side of an agent's own call.
     Dial {
         leg: LegId,
         call: CallId,
@@ -97,6 +97,8 @@ pub enum Purpose {
     Callback,
     Reminder,
     Monitor(MonitorMode),
+    /// What a station dialled: `LegEstablished` or `LegEnded` follows.
+    Placed(Placed),
 }
 
 /// What the ringing station may show: the queue's name and the caller's language, never the caller.
@@ -116,6 +118,12 @@ pub enum EndWhy {
     Full,
     /// We failed (500).
     Failed,
+    /// A station dials while it is rung or in another call (486).
+    Busy,
+    /// A station dials where nobody is logged in (403).
+    Forbidden,
+    /// The far side was not reached (480, or what it said).
+    NotReached,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

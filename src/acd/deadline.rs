@@ -27,6 +27,8 @@ pub enum Deadline {
     WrapUp(AgentId),
     /// When the next of ladder, comfort and longest wait comes.
     Visit(CallId, QueueId),
+    /// When the far side of an agent's own call, or then the station itself, should be there.
+    Own(CallId),
 }
 
 impl Deadline {

@@ -65,6 +65,7 @@ impl Desk {
             state: AgentState::LoggedOut,
             since: Time(0),
             next: None,
+            own: Vec::new(),
             reachable: true,
             no_answers: 0,
             logged_in_at: Time(0),

@@ -1,7 +1,7 @@
 //! Everything that can happen.
 
 use super::agent::{Agent, NotReadyReason};
-use super::call::{Call, MonitorMode, Offer, Refusal, TransferKind};
+use super::call::{Call, MonitorMode, Offer, OwnCall, Placed, Refusal, TransferKind};
 use super::config::Config;
 use super::figures::Figures;
 use crate::model::{AgentId, CallId, Class, Destination, Digits, EdgeId, LegId, LookupId, OfferId, Phi, PhoneNumber, PlayId, QueueId};
@@ -28,12 +28,14 @@ pub enum Event {
     LegEstablished {
         leg: LegId,
     },
-    /// An agent dials out.
+    /// A station dials: `agent` is who works there. `call` and `leg` (the station's, ringing) are new, as in `CallArrived`. Its end is
+    /// `LegEnded`, of any kind of call.
     CallPlaced {
         call: CallId,
         leg: LegId,
-        agent: AgentId,
+        agent: Option<AgentId>,
         to: PhoneNumber,
+        kind: Placed,
     },
     /// Any party's leg is gone, by its own wish or by loss. Nothing is heard of this leg again.
     LegEnded {
@@ -219,6 +221,7 @@ pub enum LookupError {
 pub enum Restored {
     Call(CallId, Box<Call>),
     Offer(OfferId, Offer),
+    OwnCall(CallId, Box<OwnCall>),
     Agent(AgentId, Agent),
     /// Everything else that the core remembers, in one piece: counters, timers, holds, figures.
     Rest(Box<super::checkpoint::Rest>),

@@ -2,7 +2,7 @@
 
 use super::agent::AgentState;
 pub use super::call::OfferOutcome;
-use super::call::{Disposition, Place, Refusal, Segment, Stage, TransferKind, VisitOutcome};
+use super::call::{Disposition, Place, Placed, Refusal, Segment, Stage, TransferKind, VisitOutcome};
 use crate::ivr::{FlowName, StepName, StepOutcome};
 use crate::model::{AgentId, CallId, Class, Language, OfferId, QueueId, RequirementClass, Time};
 use std::sync::Arc;
@@ -19,6 +19,19 @@ pub enum Fact {
         did: Arc<str>,
         disposition: Disposition,
         arrived_at: Time,
+    },
+    /// A station placed it: no caller's call, and in none of their figures.
+    CallPlaced {
+        call: CallId,
+        agent: Option<AgentId>,
+        kind: Placed,
+    },
+    /// Its record follows at once.
+    PlacedEnded {
+        call: CallId,
+        kind: Placed,
+        disposition: Disposition,
+        placed_at: Time,
     },
     FlowStep {
         flow: FlowName,

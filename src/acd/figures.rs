@@ -23,9 +23,12 @@ pub struct Figures {
     pub calls: BTreeMap<(Arc<str>, &'static str), u64>,
     pub calls_arrived: u64,
     pub calls_ended: u64,
+    /// Calls that agents placed, by kind, and those of them that ended, by kind and disposition.
+    pub placed: BTreeMap<&'static str, u64>,
+    pub placed_ended: BTreeMap<(&'static str, &'static str), u64>,
     pub flow_steps: BTreeMap<(FlowName, StepName, StepOutcome), u64>,
     /// In the order of [`Figures::STATES`].
-    pub agents: [StateTime; 13],
+    pub agents: [StateTime; 14],
     /// Time that agents spent being rung by offers which neither were accepted nor rang out: not occupied.
     pub ring_uncounted: Duration,
     /// Events that came too late to matter, by name.
@@ -160,12 +163,13 @@ impl QueueFigures {
 
 impl Figures {
     /// State and reason, as in `agent_state_seconds_total`; those who are logged out accrue nothing.
-    pub const STATES: [(&'static str, &'static str); 13] = [
+    pub const STATES: [(&'static str, &'static str); 14] = [
         ("ready", ""),
         ("offered", ""),
         ("connecting", ""),
         ("talking", ""),
         ("wrap_up", ""),
+        ("own_call", ""),
         ("not_ready", "logged_in"),
         ("not_ready", "break"),
         ("not_ready", "meal"),
@@ -212,6 +216,10 @@ impl Figures {
                 assert!(self.calls_ended <= self.calls_arrived, "a call ended that never arrived");
                 *self.calls.entry((did.clone(), disposition.label())).or_default() += 1;
             }
+            Fact::CallPlaced { kind, .. } => *self.placed.entry(kind.label()).or_default() += 1,
+            Fact::PlacedEnded { kind, disposition, .. } => {
+                *self.placed_ended.entry((kind.label(), disposition.label())).or_default() += 1;
+            }
             Fact::FlowStep { flow, step, outcome } => *self.flow_steps.entry((flow.clone(), step.clone(), *outcome)).or_default() += 1,
             Fact::VisitEntered { queue, language, .. } => {
                 let figures = self.queue(*queue, *language);
@@ -253,11 +261,11 @@ impl Figures {
         copy
     }
 
-    /// Share of staffed time that was spent on calls, or `None` if nobody was staffed.
+    /// Share of staffed time that was spent on calls, agents' own among them, or `None` if nobody was staffed.
     pub fn occupancy(&self, now: Time) -> Option<f64> {
         let all: Vec<Duration> = self.agents.iter().map(|state| state.total(now)).collect();
-        let busy = (all[1] + all[2] + all[3] + all[4]).saturating_sub(self.ring_uncounted);
-        let staffed = all[0] + all[1] + all[2] + all[3] + all[4];
+        let busy = all[1..=5].iter().sum::<Duration>().saturating_sub(self.ring_uncounted);
+        let staffed: Duration = all[..=5].iter().sum();
         (staffed > Duration::ZERO).then(|| busy.as_secs_f64() / staffed.as_secs_f64())
     }
 
@@ -269,6 +277,8 @@ impl Figures {
             calls: self.calls.clone(),
             calls_arrived: self.calls_arrived,
             calls_ended: self.calls_ended,
+            placed: self.placed.clone(),
+            placed_ended: self.placed_ended.clone(),
             flow_steps: self.flow_steps.clone(),
             agents: self.agents,
             ring_uncounted: self.ring_uncounted,
@@ -390,15 +400,16 @@ pub fn state_index(state: AgentState) -> Option<usize> {
         AgentState::Connecting(_) => Some(2),
         AgentState::Talking(_) => Some(3),
         AgentState::WrapUp { .. } => Some(4),
+        AgentState::OwnCall => Some(5),
         AgentState::NotReady(reason) => Some(match reason {
-            NotReadyReason::LoggedIn => 5,
-            NotReadyReason::Break => 6,
-            NotReadyReason::Meal => 7,
-            NotReadyReason::Training => 8,
-            NotReadyReason::Other => 9,
-            NotReadyReason::RingNoAnswer => 10,
-            NotReadyReason::StationLost => 11,
-            NotReadyReason::Code(_) => 12,
+            NotReadyReason::LoggedIn => 6,
+            NotReadyReason::Break => 7,
+            NotReadyReason::Meal => 8,
+            NotReadyReason::Training => 9,
+            NotReadyReason::Other => 10,
+            NotReadyReason::RingNoAnswer => 11,
+            NotReadyReason::StationLost => 12,
+            NotReadyReason::Code(_) => 13,
         }),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Acd;
 use super::agent::AgentState;
-use super::call::{OfferStage, Party, Stage};
+use super::call::{OfferStage, Party, Placed, Stage};
 use super::deadline::Deadline;
 use crate::model::{CallId, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +36,7 @@ impl Acd {
         self.check_calls(&mut found);
         self.check_offers(&mut found);
         self.check_agents(&mut found);
+        self.check_own_calls(&mut found);
         self.check_lines(&mut found);
         self.check_work(&mut found);
         self.check_deadlines(&mut found);
@@ -131,7 +132,7 @@ impl Acd {
     }
 
     fn check_agents(&self, found: &mut Vec<Violation>) {
-        let mut counts = [0u64; 13];
+        let mut counts = [0u64; 14];
         for desk in self.desks.iter() {
             let (id, agent) = (desk.id, &desk.agent);
             let agrees = match agent.state {
@@ -141,8 +142,9 @@ impl Acd {
                     .get(call)
                     .is_some_and(|call| call.parties.values().any(|party| matches!(party, Party::Agent { agent, .. } if *agent == id))),
                 AgentState::WrapUp { call, .. } => self.calls.contains(call) && agent.wrapping.is_some(),
-                AgentState::Ready => agent.reachable && desk.known && agent.next.is_none(),
-                AgentState::NotReady(_) => true,
+                AgentState::Ready => agent.reachable && desk.known && agent.next.is_none() && agent.own.is_empty(),
+                AgentState::NotReady(_) => agent.own.is_empty(),
+                AgentState::OwnCall => !agent.own.is_empty(),
                 AgentState::LoggedOut => agent.next.is_none(),
             };
             ensure(found, "agent and call agree", agrees, || format!("{id:?} is {:?}", agent.state));
@@ -157,6 +159,29 @@ impl Acd {
                 format!("{counted} agents {label} {reason}, {} seen", counts[index])
             });
         }
+    }
+
+    /// 3, of agents' own calls: agent, legs and figures agree on them.
+    fn check_own_calls(&self, found: &mut Vec<Violation>) {
+        let mut legs = 0;
+        for id in self.own_calls.ids() {
+            let own = self.own_calls.get(id).expect("just listed");
+            let named = own.agent.is_none_or(|agent| self.desks.by_id(agent).is_some_and(|desk| desk.agent.own.contains(&id)));
+            ensure(found, "agent and call agree", named, || format!("{id:?} of an agent who denies it"));
+            let both = [Some(own.station), own.far];
+            let lead = both.iter().flatten().all(|leg| self.own_legs.get(*leg) == Some(&id) && !self.legs.contains(*leg));
+            ensure(found, "no lost caller", lead, || format!("{id:?} has legs that lead elsewhere"));
+            legs += both.iter().flatten().count();
+        }
+        ensure(found, "no lost caller", legs == self.own_legs.len(), || format!("{} own legs", self.own_legs.len()));
+        for desk in self.desks.iter() {
+            let mine = desk.agent.own.iter().all(|id| self.own_calls.get(*id).is_some_and(|own| own.agent == Some(desk.id)));
+            ensure(found, "agent and call agree", mine, || format!("{:?} has an own call that is none", desk.id));
+        }
+        let ended: u64 = self.figures.placed_ended.values().sum();
+        let alive = self.figures.placed.values().sum::<u64>() - ended;
+        let seen = self.own_calls.unordered().filter(|(_, own)| own.kind != Placed::InHouse).count() as u64;
+        ensure(found, "conservation", alive == seen, || format!("{alive} placed calls alive by count, {seen} seen"));
     }
 
     /// 2 and 4: the lines hold exactly who waits, the lists of the ready exactly who is.
@@ -217,6 +242,7 @@ impl Acd {
             let accepted = offer.stage == OfferStage::Accepted;
             expected.insert((offer.due, if accepted { Deadline::Bridge(id) } else { Deadline::Ring(id) }));
         }
+        expected.extend(self.own_calls.unordered().filter_map(|(id, own)| Some((own.due?, Deadline::Own(id)))));
         for desk in self.desks.iter() {
             if let AgentState::WrapUp { until, .. } = desk.agent.state {
                 expected.insert((until, Deadline::WrapUp(desk.id)));

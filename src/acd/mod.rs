@@ -16,6 +16,7 @@ pub mod figures;
 pub mod invariants;
 mod ladder;
 mod offer;
+mod own;
 pub mod record;
 mod reload;
 mod resume;
@@ -33,7 +34,7 @@ mod why;
 pub mod window;
 
 pub use agent::{AgentState, NotReadyReason};
-pub use call::{Refusal, WithdrawWhy};
+pub use call::{Placed, Refusal, WithdrawWhy};
 pub use command::{Command, EndWhy, Purpose};
 pub use config::Config;
 pub use event::{Event, LegEnd};
@@ -60,6 +61,8 @@ pub struct Acd {
     calls: table::Table<CallId, call::Call>,
     legs: table::Table<LegId, CallId>,
     offers: table::Table<OfferId, call::Offer>,
+    own_calls: table::Table<CallId, call::OwnCall>,
+    own_legs: table::Table<LegId, CallId>,
     desks: desk::Desks,
     routing: routing::Routing,
     deadlines: Deadlines,
@@ -81,6 +84,8 @@ impl Acd {
             calls: Default::default(),
             legs: Default::default(),
             offers: Default::default(),
+            own_calls: Default::default(),
+            own_legs: Default::default(),
             desks: Default::default(),
             routing: Default::default(),
             deadlines: Default::default(),
@@ -133,9 +138,9 @@ impl Acd {
         self.desks.by_id(agent).is_some_and(|desk| desk.agent.reachable)
     }
 
-    /// Whether the core knows a leg: a party of a call, or an offer's.
+    /// Whether the core knows a leg: a party of a call, an offer's, or one of a call that a station placed.
     pub fn knows(&self, leg: LegId) -> bool {
-        self.legs.contains(leg)
+        self.legs.contains(leg) || self.own_legs.contains(leg)
     }
 
     /// Calls whose record is not closed yet.
@@ -151,6 +156,7 @@ impl Acd {
     fn apply(&mut self, event: Event, out: &mut Vec<Command>) {
         match event {
             Event::CallArrived { call, leg, from, to } => self.call_arrived(call, leg, from, to, out),
+            Event::CallPlaced { call, leg, agent, to, kind } => self.call_placed(call, leg, (agent, kind), to, out),
             Event::LegEstablished { leg } => self.leg_established(leg, out),
             Event::LegEnded { leg, cause } => self.leg_ended(leg, cause, out),
             Event::PlayDone { leg, play } => self.play_done(leg, play, out),
@@ -177,11 +183,9 @@ impl Acd {
             Event::EdgeResumed { legs, .. } => self.edge_resumed(&legs.into_iter().collect(), out),
             Event::DeadlineReached => {}
             // Parts of the centre that do not exist yet.
-            Event::CallPlaced { .. }
-            | Event::LookupDone { .. }
-            | Event::MonitorAsked { .. }
-            | Event::EstimateReady { .. }
-            | Event::EdgeLost { .. } => self.obsolete(event.name(), out),
+            Event::LookupDone { .. } | Event::MonitorAsked { .. } | Event::EstimateReady { .. } | Event::EdgeLost { .. } => {
+                self.obsolete(event.name(), out)
+            }
         }
     }
 
@@ -204,6 +208,7 @@ impl Acd {
             Deadline::PauseEnds(call) => self.pause_ends(call, out),
             Deadline::Preferred(call) => self.give_to_all(call),
             Deadline::Visit(call, queue) => self.visit_due(call, queue, out),
+            Deadline::Own(call) => self.own_call_due(call, out),
         }
     }
 

@@ -1,4 +1,4 @@
-//! One call, written down once.
+//! One call, written down once: a caller's, or one that an agent placed.
 
 use super::call::{Disposition, Segment};
 pub use super::call::{OfferRecord, VisitRecord};
@@ -8,8 +8,10 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallRecord {
     pub call: CallId,
+    /// Empty for a call that an agent placed: its segment names them.
     pub from: PhoneNumber,
     pub to: PhoneNumber,
+    /// The configured number that was dialled; `Placed::label` of a call that an agent placed.
     pub did: Arc<str>,
     /// The caller's last language.
     pub language: Language,

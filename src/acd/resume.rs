@@ -27,6 +27,9 @@ impl Acd {
         for id in self.offers.ids() {
             events.push(piece(Restored::Offer(id, self.offers.get(id).expect("just listed").clone())));
         }
+        for id in self.own_calls.ids() {
+            events.push(piece(Restored::OwnCall(id, Box::new(self.own_calls.get(id).expect("just listed").clone()))));
+        }
         events.push(piece(Restored::Figures(Box::new(self.figures.clone()))));
         events
     }
@@ -66,6 +69,15 @@ impl Acd {
                 self.legs.remove(offer.leg);
                 self.legs.insert(offer.leg, offer.call);
                 self.offers.insert(id, offer);
+            }
+            Restored::OwnCall(id, own) => {
+                if let Some(due) = own.due {
+                    self.deadlines.set(due, Deadline::Own(id));
+                }
+                for leg in [Some(own.station), own.far].into_iter().flatten() {
+                    self.own_legs.insert(leg, id);
+                }
+                self.own_calls.insert(id, *own);
             }
             Restored::Figures(figures) => {
                 self.figures = *figures;
@@ -146,6 +158,7 @@ impl Acd {
                 }
             }
         }
+        self.cut_own_calls(held, out);
     }
 
     /// Nobody is offered anything here: what stood side by side before may do so again.

@@ -31,6 +31,7 @@ impl Acd {
                 queue.longest_since = Some(queue.longest_since.map_or(visit.entered_at, |since| since.min(visit.entered_at)));
             }
         }
+        view.placed = self.own_calls.len() as u64;
         for desk in self.desks.iter() {
             let agent = &desk.agent;
             view.agents.insert(desk.id, AgentView { state: agent.state, since: agent.since, reachable: agent.reachable });

@@ -107,6 +107,9 @@ impl Acd {
     /// Whatever kept the agent busy is over: on to what they asked for, else ready.
     pub fn agent_is_free(&mut self, seat: Seat, out: &mut Vec<Command>) {
         let desk = &mut self.desks[seat];
+        if !desk.agent.own.is_empty() {
+            return self.change_agent(seat, AgentState::OwnCall, out);
+        }
         let next = desk.agent.next.take();
         let to = match next {
             _ if !desk.known => AgentState::LoggedOut,
@@ -138,7 +141,7 @@ impl Acd {
         if agent.state != AgentState::LoggedOut {
             if agent.next == Some(NextState::LoggedOut) {
                 // Thought better of it before it took effect.
-                agent.next = None;
+                agent.next = (agent.state == AgentState::OwnCall).then_some(NextState::NotReady(NotReadyReason::LoggedIn));
                 return;
             }
             return self.obsolete("agent_logged_in", out);
@@ -146,6 +149,9 @@ impl Acd {
         (agent.logged_in_at, agent.calls_since_login, agent.no_answers, agent.next) = (now, 0, 0, None);
         agent.busy.clear();
         self.change_agent(seat, AgentState::NotReady(NotReadyReason::LoggedIn), out);
+        if !self.desks[seat].agent.own.is_empty() {
+            self.go_on_own_call(seat, out);
+        }
     }
 
     pub fn agent_logged_out(&mut self, agent: AgentId, out: &mut Vec<Command>) {
@@ -292,7 +298,8 @@ fn allowed(from: AgentState, to: AgentState) -> bool {
         (NotReady(_), NotReady(_) | Ready | LoggedOut) => true,
         (Ready, NotReady(_) | LoggedOut | Offered(_)) => true,
         (Offered(one), Connecting(same)) => one == same,
-        (Offered(_) | Connecting(_) | WrapUp { .. }, NotReady(_) | Ready | LoggedOut) => true,
+        (Offered(_) | Connecting(_) | WrapUp { .. } | OwnCall, NotReady(_) | Ready | LoggedOut) => true,
+        (Ready | NotReady(_) | Offered(_) | Connecting(_) | Talking(_) | WrapUp { .. }, OwnCall) => true,
         (Connecting(_), Talking(_)) => true,
         (Talking(call), WrapUp { call: same, .. }) => call == same,
         (Talking(_), NotReady(_) | Ready | LoggedOut) => true,
@@ -304,6 +311,8 @@ fn allowed(from: AgentState, to: AgentState) -> bool {
 fn account_busy(agent: &mut super::agent::Agent, from: AgentState, to: AgentState, now: Time) {
     match to {
         AgentState::Offered(_) => agent.busy_from = Some(now),
+        AgentState::OwnCall if matches!(from, AgentState::Offered(_)) => agent.busy_from = Some(now),
+        AgentState::OwnCall => agent.busy_from = agent.busy_from.or(Some(now)),
         AgentState::Ready | AgentState::NotReady(_) | AgentState::LoggedOut => {
             let rang_out = to == AgentState::NotReady(NotReadyReason::RingNoAnswer);
             if let Some(start) = agent.busy_from.take().filter(|_| rang_out || !matches!(from, AgentState::Offered(_))) {

@@ -308,7 +308,7 @@ fn random_event(random: &mut Random, acd: &Acd, next_call: &mut u64) -> Event {
     } else {
         offers[random.below(offers.len() as u64) as usize]
     };
-    let legs = acd.legs.ids();
+    let legs = [acd.legs.ids(), acd.own_legs.ids()].concat();
     let leg = if legs.is_empty() { LegId(1) } else { legs[random.below(legs.len() as u64) as usize] };
     let call = CallId(1 + random.below(*next_call));
     let reason = [NotReadyReason::Break, NotReadyReason::Meal, NotReadyReason::Code(7)][random.below(3) as usize];
@@ -319,7 +319,13 @@ fn random_event(random: &mut Random, acd: &Acd, next_call: &mut u64) -> Event {
         _ => Destination::Queue(QueueId(1 + random.below(6))),
     };
     match random.below(40) {
-        0..=5 => {
+        0 => {
+            *next_call += 1;
+            let kind = [Placed::Outward, Placed::Emergency, Placed::InHouse][random.below(3) as usize];
+            let (call, leg, to) = (CallId(*next_call), LegId(*next_call), Phi("+13125550142".to_string()));
+            Event::CallPlaced { call, leg, agent: (random.below(8) > 0).then_some(agent), to, kind }
+        }
+        1..=5 => {
             *next_call += 1;
             let to = format!("{}{}", 1 + random.below(5), ["en", "es"][random.below(2) as usize]);
             Event::CallArrived {
@@ -384,7 +390,7 @@ pub fn watched(seed: u64, events: u32, reload: bool, seen: &mut dyn FnMut(&Event
             event = Event::ConfigChanged(Box::new(config));
         }
         if step % 211 == 200 {
-            let legs = desk.acd.legs.ids().into_iter().filter(|_| random.below(3) > 0).collect();
+            let legs = desk.acd.legs.ids().into_iter().chain(desk.acd.own_legs.ids()).filter(|_| random.below(3) > 0).collect();
             event = Event::EdgeResumed { edge: EdgeId(0), legs };
         }
         let said = desk.tell(event.clone());

@@ -173,6 +173,9 @@ impl Acd {
 
     /// Music for the caller while the agent holds; the time counts as hold.
     pub fn leg_held(&mut self, leg: LegId, hold: bool, out: &mut Vec<Command>) {
+        if self.own_leg_held(leg, hold, out) {
+            return;
+        }
         let now = self.now;
         let Some(id) = self.legs.get(leg).copied() else { return self.obsolete("leg_held", out) };
         let call = self.calls.get_mut(id).expect("a leg's call is alive");

@@ -18,6 +18,8 @@ pub struct View {
     pub talking: u64,
     /// In wrap-up only: the caller is gone, the record is open.
     pub wrapping: u64,
+    /// Agents' own calls.
+    pub placed: u64,
     pub figures: Figures,
 }
 
@@ -30,7 +32,7 @@ pub struct QueueView {
     /// Of those who serve this queue.
     pub agents_ready: u64,
     /// By state, in the order of `AgentState::LABELS`.
-    pub agents: [u64; 7],
+    pub agents: [u64; 8],
     /// The first 50 by rank.
     pub first: Vec<WaitingView>,
 }

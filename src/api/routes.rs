@@ -130,7 +130,10 @@ fn effective(state: AgentState, reachable: bool, ask: &AgentAsk) -> &'static str
         (AgentAsk::LogOut, AgentState::Offered(_)) => "now",
         (AgentAsk::EndWrapUp { .. }, _) if reachable => "now",
         (AgentAsk::EndWrapUp { .. }, _) => "when_reachable",
-        (_, AgentState::Offered(_) | AgentState::Connecting(_) | AgentState::Talking(_) | AgentState::WrapUp { .. }) => "after_call",
+        (
+            _,
+            AgentState::Offered(_) | AgentState::Connecting(_) | AgentState::Talking(_) | AgentState::WrapUp { .. } | AgentState::OwnCall,
+        ) => "after_call",
         (AgentAsk::Ready, _) if !reachable => "when_reachable",
         _ => "now",
     }

@@ -8,7 +8,7 @@ use crate::acd::call::Disposition;
 use crate::acd::fact::OfferOutcome;
 use crate::acd::figures::{Histogram, QueueFigures};
 use crate::acd::window::WindowSums;
-use crate::acd::{Config, Figures, View};
+use crate::acd::{Config, Figures, Placed, View};
 use crate::ivr::{FlowName, StepName, StepOutcome};
 use crate::model::{Language, QueueId};
 use std::collections::BTreeMap;
@@ -51,7 +51,13 @@ impl Metrics {
         for ((did, disposition), count) in calls {
             self.counter(series::CALLS, &[("did", did), ("disposition", disposition)], count);
         }
-        for (state, calls) in [("flow", view.in_flow), ("queue", view.in_queue), ("talking", view.talking), ("wrap_up", view.wrapping)] {
+        for (kind, disposition) in Placed::LABELS.iter().flat_map(|kind| Disposition::LABELS_PLACED.map(|disposition| (*kind, disposition)))
+        {
+            let count = view.figures.placed_ended.get(&(kind, disposition)).copied().unwrap_or_default();
+            self.counter(series::CALLS_PLACED, &[("kind", kind), ("disposition", disposition)], count);
+        }
+        let states = [("flow", view.in_flow), ("queue", view.in_queue), ("talking", view.talking), ("wrap_up", view.wrapping)];
+        for (state, calls) in states.into_iter().chain([("placed", view.placed)]) {
             self.gauge(series::CALLS_IN_PROGRESS, &[("state", state)], calls as f64);
         }
     }

@@ -7,9 +7,13 @@ pub const CALLS: Series = (
     "careline_calls_total",
     "Calls that ended in the centre, by the number dialled (other: never in the configuration, and whatever was turned away before it was a call, with 404 or 503: those have no record) and by how they ended; exactly one disposition each.",
 );
+pub const CALLS_PLACED: Series = (
+    "careline_calls_placed_total",
+    "Calls that stations placed and that ended, by kind (outward: by an agent through a trunk; emergency) and by how they ended (reached: the far side answered; not_reached; refused; failed: we cut it). They are in no other figure of calls.",
+);
 pub const CALLS_IN_PROGRESS: Series = (
     "careline_calls_in_progress",
-    "Calls in the centre now, by what they are in: flow, queue, talking, wrap_up (the caller is gone, the record still open).",
+    "Calls in the centre now, by what they are in: flow, queue, talking, wrap_up (the caller is gone, the record still open), placed (by a station: outward, an emergency, or a code of the house).",
 );
 pub const VISITS_OFFERED: Series = (
     "careline_visits_offered_total",
@@ -136,8 +140,9 @@ pub const CONFIGURED: Series = (
 );
 pub const BUILD_INFO: Series = ("careline_build_info", "1, labelled with the version that runs.");
 
-pub const COUNTERS: [Series; 21] = [
+pub const COUNTERS: [Series; 22] = [
     CALLS,
+    CALLS_PLACED,
     VISITS_OFFERED,
     VISITS_ANSWERED,
     VISITS_ABANDONED,

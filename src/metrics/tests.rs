@@ -108,7 +108,7 @@ fn view(now: u64) -> View {
     for (second, fact) in facts() {
         figures.apply(at(second), &fact);
     }
-    let queue = QueueView { open: 1, longest_since: Some(at(140)), agents: [0, 0, 0, 0, 0, 1, 0], ..QueueView::default() };
+    let queue = QueueView { open: 1, longest_since: Some(at(140)), agents: [0, 0, 0, 0, 0, 1, 0, 0], ..QueueView::default() };
     View { at: at(now), queues: [(NURSE, queue)].into(), in_queue: 1, figures: figures.snapshot(at(now)), ..View::default() }
 }
 

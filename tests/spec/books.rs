@@ -2,7 +2,7 @@
 
 use careline::acd::call::VisitOutcome;
 use careline::acd::fact::OfferOutcome;
-use careline::acd::{CallRecord, Figures};
+use careline::acd::{CallRecord, Figures, Placed};
 use careline::model::{Language, QueueId, Time};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -73,8 +73,16 @@ pub fn agree(figures: &Figures, records: &[CallRecord], now: Time) {
         assert_eq!(offered, accounted, "conservation in {key:?}");
         assert_eq!(queue.integral(now), queue.visit_time.as_micros(), "Little's law in {key:?}");
     }
+    let (placed, records): (Vec<&CallRecord>, Vec<&CallRecord>) = records.iter().partition(|record| Placed::LABELS.contains(&&*record.did));
+    let mut ended = BTreeMap::new();
+    for record in &placed {
+        *ended.entry((&*record.did, record.disposition.label())).or_insert(0) += 1;
+    }
+    let counted: BTreeMap<_, _> = figures.placed_ended.iter().map(|((kind, disposition), n)| ((*kind, *disposition), *n)).collect();
+    assert_eq!(counted, ended, "placed calls by the figures and by the records");
+    assert_eq!(figures.placed.values().sum::<u64>(), placed.len() as u64, "calls placed");
     let mut calls = BTreeMap::new();
-    for record in records {
+    for record in &records {
         *calls.entry((record.did.clone(), record.disposition.label())).or_insert(0) += 1;
     }
     let counted: BTreeMap<_, _> = figures.calls.iter().filter(|(_, n)| **n > 0).map(|(key, n)| (key.clone(), *n)).collect();

@@ -7,7 +7,7 @@ use crate::shell::{Party, Ring, Shell, caller_leg};
 use crate::witness::Witness;
 use crate::{replay, words};
 use careline::acd::call::TransferKind;
-use careline::acd::{Acd, Command, Event, LegEnd, NotReadyReason};
+use careline::acd::{Acd, Command, Event, LegEnd, NotReadyReason, Placed};
 use careline::model::{AgentId, CallId, Destination, LegId, Phi, Time};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -172,6 +172,8 @@ impl Driver {
                 let event = Event::CallMoved { call: CallId(number(call)), to: self.destination(to) };
                 self.tell(at, event);
             }
+            ["station", "dials", "911", call] => self.place(at, None, Placed::Emergency, number(call)),
+            ["far", call, what] => self.far(at, CallId(number(call)), what),
             ["raise", call, class] => self.tell(at, Event::ClassRaised { call: CallId(number(call)), class: settings::class(class) }),
             [who, ref what @ ..] if number(who) >= 1000 => self.agent_does(at, AgentId(number(who)), what),
             [who, ref what @ ..] => self.caller_does(at, CallId(number(who)), what),
@@ -227,6 +229,19 @@ impl Driver {
                 Event::TransferAsked { by: self.agent_leg(agent), to: self.destination(to), kind: TransferKind::Blind }
             }
             ["answers", call] => return self.answers(at, agent, CallId(number(call))),
+            ["dials", what, call] => {
+                let kind = match *what {
+                    "out" => Placed::Outward,
+                    "911" => Placed::Emergency,
+                    "in" => Placed::InHouse,
+                    _ => panic!("agents do not dial that: {what}"),
+                };
+                return self.place(at, Some(agent), kind, number(call));
+            }
+            ["ends", "own"] => Event::LegEnded { leg: self.station_leg(agent), cause: LegEnd::HungUp },
+            ["loses", "own"] => Event::LegEnded { leg: self.station_leg(agent), cause: LegEnd::Lost },
+            ["holds", "own"] => Event::LegHeld { leg: self.station_leg(agent), held: true },
+            ["retrieves", "own"] => Event::LegHeld { leg: self.station_leg(agent), held: false },
             ["whisper", "heard"] => {
                 let leg = self.agent_leg(agent);
                 Event::PlayDone { leg, play: self.shell.legs[&leg].play.expect("a whisper plays") }
@@ -235,6 +250,29 @@ impl Driver {
             _ => panic!("agents do not do that: {what:?}"),
         };
         self.tell(at, event);
+    }
+
+    fn place(&mut self, at: Time, agent: Option<AgentId>, kind: Placed, call: u64) {
+        let to = Phi(if kind == Placed::Outward { "+13125550142" } else { "911" }.to_string());
+        self.tell(at, Event::CallPlaced { call: CallId(call), leg: caller_leg(call), agent, to, kind });
+    }
+
+    fn far(&mut self, at: Time, call: CallId, what: &str) {
+        let leg = self.shell.far_leg(call).unwrap_or_else(|| panic!("nobody was dialled for {call}"));
+        let ended = |cause| Event::LegEnded { leg, cause };
+        self.tell(
+            at,
+            match what {
+                "answers" => Event::LegEstablished { leg },
+                "refuses" => ended(LegEnd::Refused),
+                "hangs-up" => ended(LegEnd::HungUp),
+                _ => panic!("the far side does not do that: {what}"),
+            },
+        );
+    }
+
+    fn station_leg(&self, agent: AgentId) -> LegId {
+        self.shell.station_leg(agent).unwrap_or_else(|| panic!("{agent} placed no call"))
     }
 
     fn agent_leg(&self, agent: AgentId) -> LegId {
@@ -296,13 +334,13 @@ impl Driver {
 
     /// Everybody goes home; nothing may be left behind.
     fn finish(&mut self) {
-        while let Some((leg, _)) = self.shell.legs.iter().find(|(_, leg)| leg.party == Party::Caller) {
+        while let Some((leg, _)) = self.shell.legs.iter().find(|(_, leg)| matches!(leg.party, Party::Caller | Party::Station(..))) {
             let leg = *leg;
             self.tell(self.now, Event::LegEnded { leg, cause: LegEnd::HungUp });
         }
         self.advance(self.now + Duration::from_secs(7200));
         let view = self.acd.view(self.now);
-        assert_eq!((view.in_flow, view.in_queue, view.talking, view.wrapping), (0, 0, 0, 0), "somebody is left: {view:#?}");
+        assert_eq!((view.in_flow, view.in_queue, view.talking, view.wrapping, view.placed), (0, 0, 0, 0, 0), "somebody is left: {view:#?}");
         assert!(self.shell.legs.is_empty() && self.shell.offers.is_empty(), "legs are left: {:?}", self.shell.legs);
         self.witness.finish(&view.figures, self.now);
     }

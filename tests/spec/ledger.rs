@@ -3,7 +3,7 @@
 use careline::acd::call::Disposition;
 use careline::acd::fact::OfferOutcome;
 use careline::acd::record::{OfferRecord, VisitRecord};
-use careline::acd::{CallRecord, Command, Event, Fact, Figures, Purpose};
+use careline::acd::{CallRecord, Command, Event, Fact, Figures, Placed, Purpose};
 use careline::model::{AgentId, CallId, LegId, OfferId, QueueId, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +29,8 @@ struct Made {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     open: BTreeMap<CallId, Open>,
+    /// Calls that stations placed; how they ended, if that was said.
+    placed: BTreeMap<CallId, Option<Disposition>>,
     closed: BTreeSet<CallId>,
     records: Vec<CallRecord>,
     offers: BTreeMap<OfferId, Made>,
@@ -42,6 +44,9 @@ impl Ledger {
         if let Event::CallArrived { call, .. } = event {
             let open = Open { arrived_at: now, visits: Vec::new(), offers: BTreeMap::new(), disposition: None, answered: 0 };
             assert!(self.open.insert(*call, open).is_none(), "the test gives a call twice");
+        }
+        if let Event::CallPlaced { call, kind: Placed::Outward | Placed::Emergency, .. } = event {
+            assert!(self.placed.insert(*call, None).is_none(), "the test gives a call twice");
         }
     }
 
@@ -58,6 +63,10 @@ impl Ledger {
                 assert!(self.dialled.insert(*offer, *leg).is_none(), "offer {offer} is dialled twice");
                 self.open_call(*call);
             }
+            Command::Dial { purpose: Purpose::Placed(_), call, .. } => {
+                assert_eq!(self.placed.get(call), Some(&None), "dialled for a placed call that lives: {call}");
+            }
+            Command::Hear { call, .. } if self.placed.contains_key(call) => {}
             Command::Hear { call, .. } | Command::Divert { call, .. } | Command::Record { call, .. } => drop(self.open_call(*call)),
             Command::CloseRecord(record) => self.close(record),
             _ => {}
@@ -101,12 +110,21 @@ impl Ledger {
                 assert_eq!(open.arrived_at, *arrived_at, "when call {call} came");
                 assert!(open.disposition.replace(disposition.clone()).is_none(), "call {call} ends twice");
             }
+            Fact::PlacedEnded { call, disposition, .. } => {
+                let own = self.placed.get_mut(call).unwrap_or_else(|| panic!("call {call} was never placed, or has its record"));
+                assert!(own.replace(disposition.clone()).is_none(), "call {call} ends twice");
+            }
             _ => {}
         }
     }
 
     fn close(&mut self, record: &CallRecord) {
         let call = record.call;
+        if let Some(disposition) = self.placed.remove(&call) {
+            assert!(self.closed.insert(call), "call {call} has a second record");
+            assert_eq!(disposition.as_ref(), Some(&record.disposition), "how call {call} ended");
+            return self.records.push(record.clone());
+        }
         let open = self.open.remove(&call).unwrap_or_else(|| panic!("call {call} has a second record"));
         assert!(self.closed.insert(call), "call {call} has a second record");
         assert_eq!(open.disposition.as_ref(), Some(&record.disposition), "how call {call} ended");
@@ -129,10 +147,12 @@ impl Ledger {
         for (call, open) in &self.open {
             assert!(open.disposition.is_none(), "call {call} ended without its record");
         }
+        assert!(self.placed.values().all(Option::is_none), "a placed call ended without its record");
     }
 
     pub fn finish(&self, figures: &Figures, now: Time) {
         crate::books::agree(figures, &self.records, now);
+        assert!(self.placed.is_empty(), "placed calls without an end: {:?}", self.placed);
         assert!(self.open.is_empty(), "calls without an end: {:?}", self.open);
         assert!(self.offers.is_empty(), "offers without an end: {:?}", self.offers);
     }

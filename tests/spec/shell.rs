@@ -1,7 +1,7 @@
 //! A make-believe outside: it knows which legs, offers and plays live, and objects to a command that names a dead one.
 
 use careline::acd::command::RecordAction;
-use careline::acd::{Command, Event, Purpose};
+use careline::acd::{Command, Event, Placed, Purpose};
 use careline::model::{AgentId, CallId, Destination, LegId, OfferId, PlayId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +14,10 @@ pub fn caller_leg(call: u64) -> LegId {
 pub enum Party {
     Caller,
     Agent(AgentId, OfferId),
+    /// The station that placed a call.
+    Station(Option<AgentId>, Placed),
+    /// Whom it reached.
+    Far,
 }
 
 #[derive(Clone, Debug)]
@@ -66,6 +70,16 @@ impl Shell {
         legs.find(|(_, leg)| matches!(leg.party, Party::Agent(a, _) if a == agent)).map(|(id, _)| *id)
     }
 
+    /// The leg by which an agent placed a call, the newest first.
+    pub fn station_leg(&self, agent: AgentId) -> Option<LegId> {
+        let mut legs = self.legs.iter().rev().filter(|(id, _)| !self.ending.contains(id));
+        legs.find(|(_, leg)| matches!(leg.party, Party::Station(own, _) if own == Some(agent))).map(|(id, _)| *id)
+    }
+
+    pub fn far_leg(&self, call: CallId) -> Option<LegId> {
+        self.legs.iter().find(|(_, leg)| leg.call == call && leg.party == Party::Far).map(|(id, _)| *id)
+    }
+
     pub fn caller_leg(&self, call: CallId) -> Option<LegId> {
         self.legs.iter().find(|(_, leg)| leg.call == call && leg.party == Party::Caller).map(|(id, _)| *id)
     }
@@ -81,6 +95,11 @@ impl Shell {
             Event::CallArrived { call, leg, .. } => {
                 assert!(self.used.insert(*leg), "the test gives a leg twice");
                 self.legs.insert(*leg, Leg { call: *call, party: Party::Caller, established: false, play: None, music: false });
+            }
+            Event::CallPlaced { call, leg, agent, kind, .. } => {
+                assert!(self.used.insert(*leg), "the test gives a leg twice");
+                let established = *kind == Placed::InHouse;
+                self.legs.insert(*leg, Leg { call: *call, party: Party::Station(*agent, *kind), established, play: None, music: false });
             }
             Event::LegEstablished { leg } => {
                 self.answering.retain(|l| l != leg);
@@ -170,10 +189,17 @@ impl Shell {
 
     fn dial(&mut self, leg: LegId, call: CallId, target: &Destination, purpose: Purpose) {
         assert!(self.used.insert(leg), "{leg:?} was dialled before");
+        if let (Destination::Number(_), Purpose::Placed(kind)) = (target, purpose) {
+            let placed = self.legs.values().any(|own| own.call == call && matches!(own.party, Party::Station(_, of) if of == kind));
+            assert!(placed && kind != Placed::InHouse, "dialled for nobody: {call}");
+            self.legs.insert(leg, Leg { call, party: Party::Far, established: false, play: None, music: false });
+            return;
+        }
         let (Destination::Agent(agent), Purpose::Offer(offer)) = (target, purpose) else {
             panic!("only offers are dialled: {target:?} {purpose:?}")
         };
         assert!(self.agent_leg(*agent).is_none(), "agent {agent} is rung while in another call or offer");
+        assert!(self.station_leg(*agent).is_none(), "agent {agent} is rung while in a call of their own");
         self.legs.insert(leg, Leg { call, party: Party::Agent(*agent, offer), established: false, play: None, music: false });
         let before = self.offers.insert(offer, Offer { call, agent: *agent, leg, ring: Ring::Dialled });
         assert!(before.is_none(), "offer {offer} was made before");

@@ -8,7 +8,7 @@ use crate::shell::{Party, Ring, Shell, caller_leg};
 use crate::stormy_centre::{AGENTS, Stormy};
 use crate::witness::Witness;
 use careline::acd::call::TransferKind;
-use careline::acd::{Acd, Event, LegEnd, NotReadyReason, Refusal};
+use careline::acd::{Acd, Event, LegEnd, NotReadyReason, Placed, Refusal};
 use careline::model::{AgentId, CallId, Class, Destination, LegId, OfferId, Phi, PlayId, QueueId, Time};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -137,7 +137,8 @@ impl Storm {
                 46..=57 => self.of_an_agents_leg(),
                 58..=65 => self.of_a_caller(),
                 66..=75 => self.of_a_play(),
-                76..=93 => Some(self.of_an_agent()),
+                76..=89 => Some(self.of_an_agent()),
+                90..=93 => self.of_an_own_call(),
                 94..=96 => self.of_the_house(),
                 _ => self.too_late(),
             };
@@ -179,7 +180,7 @@ impl Storm {
 
     fn of_an_agents_leg(&mut self) -> Option<Event> {
         let legs: Vec<LegId> =
-            self.shell.legs.iter().filter(|(_, leg)| leg.party != Party::Caller && leg.established).map(|(id, _)| *id).collect();
+            self.shell.legs.iter().filter(|(_, leg)| matches!(leg.party, Party::Agent(..)) && leg.established).map(|(id, _)| *id).collect();
         if legs.is_empty() {
             return None;
         }
@@ -190,6 +191,29 @@ impl Storm {
             8 => Event::LegHeld { leg, held: true },
             9 => Event::LegHeld { leg, held: false },
             _ => Event::TransferAsked { by: leg, to: self.destination(), kind: TransferKind::Blind },
+        })
+    }
+
+    /// A station dials, or what it dialled goes on.
+    fn of_an_own_call(&mut self) -> Option<Event> {
+        let legs: Vec<(LegId, Party)> = self.shell.legs.iter().map(|(id, leg)| (*id, leg.party)).collect();
+        let legs: Vec<(LegId, Party)> = legs.into_iter().filter(|(_, party)| matches!(party, Party::Station(..) | Party::Far)).collect();
+        if legs.is_empty() || self.random.one_in(3) {
+            if legs.len() >= CALLS_MAX {
+                return None;
+            }
+            self.calls += 1;
+            let (call, leg) = (CallId(self.calls), caller_leg(self.calls));
+            let kind = *self.random.pick(&[Placed::Outward, Placed::Outward, Placed::InHouse, Placed::Emergency]);
+            let agent = (!self.random.one_in(8)).then(|| AgentId(AGENTS.start + self.random.below(17) as u64));
+            return Some(Event::CallPlaced { call, leg, agent, to: Phi("+13125550142".to_string()), kind });
+        }
+        let (leg, party) = *self.random.pick(&legs);
+        let cause = *self.random.pick(&[LegEnd::HungUp, LegEnd::HungUp, LegEnd::Lost, LegEnd::Refused]);
+        Some(match (party, self.random.below(6)) {
+            (Party::Far, 0..=3) if !self.shell.legs[&leg].established => Event::LegEstablished { leg },
+            (Party::Station(..), 0..=1) => Event::LegHeld { leg, held: self.random.one_in(2) },
+            _ => Event::LegEnded { leg, cause },
         })
     }
 
@@ -263,7 +287,8 @@ impl Storm {
 
     /// Everybody goes home, and nothing is left behind.
     fn calm(&mut self) {
-        while let Some(leg) = self.shell.legs.iter().find(|(_, leg)| leg.party == Party::Caller).map(|(id, _)| *id) {
+        let theirs = |party: &Party| matches!(party, Party::Caller | Party::Station(..));
+        while let Some(leg) = self.shell.legs.iter().find(|(_, leg)| theirs(&leg.party)).map(|(id, _)| *id) {
             self.tell(Event::LegEnded { leg, cause: LegEnd::HungUp });
         }
         while let Some(due) = self.acd.next_deadline() {
@@ -272,7 +297,7 @@ impl Storm {
             assert!(self.told.len() < 4 * EVENTS, "deadlines without end");
         }
         let view = self.acd.view(self.now);
-        assert_eq!((view.in_flow, view.in_queue, view.talking, view.wrapping), (0, 0, 0, 0), "somebody is left");
+        assert_eq!((view.in_flow, view.in_queue, view.talking, view.wrapping, view.placed), (0, 0, 0, 0, 0), "somebody is left");
         assert!(self.shell.legs.is_empty() && self.shell.offers.is_empty(), "legs are left: {:?}", self.shell.legs);
         self.witness.finish(&view.figures, self.now);
     }

@@ -57,7 +57,9 @@ fn say_fact(fact: &Fact, at: careline::model::Time, config: &Config) -> Option<S
 fn party(leg: LegId, shell: &Shell) -> String {
     match shell.legs.get(&leg).map(|leg| (leg.call, leg.party)) {
         Some((call, Party::Caller)) => call.to_string(),
-        Some((_, Party::Agent(agent, _))) => agent.to_string(),
+        Some((_, Party::Agent(agent, _) | Party::Station(Some(agent), _))) => agent.to_string(),
+        Some((call, Party::Station(None, _))) => format!("station {call}"),
+        Some((call, Party::Far)) => format!("far {call}"),
         None => format!("{leg:?}, which is gone"),
     }
 }
@@ -76,6 +78,9 @@ fn end_word(why: EndWhy) -> &'static str {
         EndWhy::NotFound => " not-found",
         EndWhy::Full => " full",
         EndWhy::Failed => " failed",
+        EndWhy::Busy => " busy",
+        EndWhy::Forbidden => " forbidden",
+        EndWhy::NotReached => " not-reached",
     }
 }
 

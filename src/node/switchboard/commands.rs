@@ -88,5 +88,8 @@ fn refusal_code(why: EndWhy) -> u16 {
         EndWhy::NotFound => 404,
         EndWhy::Full => 503,
         EndWhy::Failed => 500,
+        EndWhy::Busy => 486,
+        EndWhy::Forbidden => 403,
+        EndWhy::NotReached => 480,
     }
 }

@@ -2,14 +2,14 @@
 
 use super::{Broken, Input, Wire, wire_enum};
 use crate::acd::agent::NotReadyReason;
-use crate::acd::call::{MonitorMode, Refusal, TransferKind};
+use crate::acd::call::{MonitorMode, Placed, Refusal, TransferKind};
 use crate::acd::event::{Event, LegEnd, LookupError, Restored};
 
 wire_enum! {
     Event {
         0 CallArrived { call, leg, from, to },
         1 LegEstablished { leg },
-        2 CallPlaced { call, leg, agent, to },
+        2 CallPlaced { call, leg, agent, to, kind },
         3 LegEnded { leg, cause },
         4 PlayDone { leg, play },
         5 DigitsEntered { leg, digits },
@@ -39,9 +39,10 @@ wire_enum! {
         29 EdgeLost { edge },
         30 DeadlineReached,
     }
-    Restored { 0 Call(id, call), 1 Offer(id, offer), 2 Agent(id, agent), 3 Rest(rest), 4 Figures(figures) }
+    Restored { 0 Call(id, call), 1 Offer(id, offer), 2 Agent(id, agent), 3 Rest(rest), 4 Figures(figures), 5 OwnCall(id, call) }
     LegEnd { 0 HungUp, 1 Lost, 2 Refused }
     LookupError { 0 Timeout, 1 NotFound, 2 Unavailable }
+    Placed { 0 Outward, 1 Emergency, 2 InHouse }
     TransferKind { 0 Blind, 1 Consult, 2 Complete, 3 Cancel, 4 Join }
     MonitorMode { 0 Listen, 1 Whisper, 2 Barge }
     Refusal { 0 Declined, 1 NoAnswer, 2 Busy, 3 Unreachable }

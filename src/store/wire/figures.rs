@@ -6,7 +6,7 @@ use crate::acd::window::{Ended, Recent, WindowSums};
 use crate::ivr::StepOutcome;
 
 /// The words of the figures' keys: kinds of transfer, dispositions, names of events.
-pub const WORDS: [&str; 37] = [
+pub const WORDS: [&str; 42] = [
     "blind",
     "consult",
     "complete",
@@ -21,6 +21,10 @@ pub const WORDS: [&str; 37] = [
     "voicemail",
     "refused",
     "failed",
+    "reached",
+    "not_reached",
+    "outward",
+    "emergency",
     "agent_logged_in",
     "agent_logged_out",
     "agent_not_ready",
@@ -28,6 +32,7 @@ pub const WORDS: [&str; 37] = [
     "bridged",
     "call_arrived",
     "call_moved",
+    "call_placed",
     "class_raised",
     "digits_entered",
     "leg_ended",
@@ -48,7 +53,8 @@ pub const WORDS: [&str; 37] = [
 
 wire_struct! {
     Figures {
-        queues, offers, transfers, calls, calls_arrived, calls_ended, flow_steps, agents, ring_uncounted, obsolete, names, numbers, facts, targets, recent,
+        queues, offers, transfers, calls, calls_arrived, calls_ended, placed, placed_ended, flow_steps, agents, ring_uncounted, obsolete,
+        names, numbers, facts, targets, recent,
     }
     Targets { service_level, short }
     QueueFigures {

@@ -354,6 +354,7 @@ mod tests {
                                 Restored::Call(..) => "a call",
                                 Restored::Offer(..) => "an offer",
                                 Restored::Agent(..) => "an agent",
+                                Restored::OwnCall(..) => "an own call",
                                 Restored::Rest(_) => "the rest",
                                 Restored::Figures(_) => "the figures",
                             },
@@ -364,7 +365,17 @@ mod tests {
                 step += 1;
             });
         }
-        for name in ["a call", "an offer", "an agent", "the rest", "the figures", "config_changed", "transfer_asked", "wrap_up_extended"] {
+        for name in [
+            "a call",
+            "an offer",
+            "an agent",
+            "an own call",
+            "the rest",
+            "the figures",
+            "config_changed",
+            "transfer_asked",
+            "wrap_up_extended",
+        ] {
             assert!(seen.contains(name), "the storm never reached {name}: {seen:?}");
         }
     }

@@ -3,8 +3,8 @@
 use super::{Broken, Input, Wire, wire_enum, wire_newtype, wire_struct};
 use crate::acd::agent::{Agent, AgentState, NextState};
 use crate::acd::call::{
-    Call, Contact, Deflection, Disposition, Failure, Offer, OfferOutcome, OfferRecord, OfferStage, Party, Place, Segment, Stage, Visit,
-    VisitOutcome, VisitRecord, WithdrawWhy, Withdrawal,
+    Call, Contact, Deflection, Disposition, Failure, Offer, OfferOutcome, OfferRecord, OfferStage, OwnCall, Party, Place, Segment, Stage,
+    Visit, VisitOutcome, VisitRecord, WithdrawWhy, Withdrawal,
 };
 use crate::acd::checkpoint::{Hold, Rest};
 use crate::ivr::walk::Gathered;
@@ -25,8 +25,9 @@ wire_struct! {
     Offer { call, queue, agent, leg, rung_at, accepted_at, stage, due, whisper }
     VisitRecord { queue, language, entered_at, left_at, stage, outcome, offers }
     OfferRecord { agent, rung_at, ended_at, outcome }
+    OwnCall { kind, agent, to, station, far, placed_at, reached_at, due, held, held_for }
     Agent {
-        state, since, next, reachable, no_answers, logged_in_at, calls_since_login, idle_since, busy_from, busy, wrapping,
+        state, since, next, own, reachable, no_answers, logged_in_at, calls_since_login, idle_since, busy_from, busy, wrapping,
     }
     Rest { now, offers, plays, facts, holds, last_offered, occupancy, last_agents, retired }
     Hold { call, until, why }
@@ -48,11 +49,12 @@ wire_enum! {
     OfferOutcome { 0 Accepted, 1 Refused(why), 2 Withdrawn(why) }
     WithdrawWhy { 0 AnsweredElsewhere, 1 CallerLeft, 2 NoAnswer, 3 Moved, 4 Shortage }
     Disposition {
-        0 Answered, 1 Abandoned, 2 AbandonedInFlow, 3 CompletedInFlow, 4 Diverted(to), 5 CallbackBooked, 6 Voicemail, 7 Refused, 8 Failed(why),
+        0 Answered, 1 Abandoned, 2 AbandonedInFlow, 3 CompletedInFlow, 4 Diverted(to), 5 CallbackBooked, 6 Voicemail, 7 Refused, 8 Failed(why), 9 Reached,
+        10 NotReached,
     }
     Failure { 0 LegLost, 1 MediaLost, 2 FlowFault, 3 NodeLost }
     AgentState {
-        0 LoggedOut, 1 NotReady(reason), 2 Ready, 3 Offered(offer), 4 Connecting(offer), 5 Talking(call), 6 WrapUp { call, until },
+        0 LoggedOut, 1 NotReady(reason), 2 Ready, 3 Offered(offer), 4 Connecting(offer), 5 Talking(call), 6 WrapUp { call, until }, 7 OwnCall,
     }
     NextState { 0 Ready, 1 NotReady(reason), 2 LoggedOut }
     Phase { 0 Speaking, 1 Listening, 2 Queued, 3 Transferring, 4 Over }

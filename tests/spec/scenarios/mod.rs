@@ -6,6 +6,7 @@ mod circles;
 mod defects;
 mod offers;
 mod order;
+mod own_calls;
 mod pains;
 mod queues;
 mod recording;
