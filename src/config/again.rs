@@ -73,6 +73,7 @@ impl Server {
     pub fn keep_what_needs_a_restart(&mut self, in_force: &Server) -> Vec<&'static str> {
         let mut kept = Vec::new();
         keep(&mut self.sip.listen, &in_force.sip.listen, "sip.listen", &mut kept);
+        keep(&mut self.sip.transports, &in_force.sip.transports, "sip.transports", &mut kept);
         keep(&mut self.http.listen, &in_force.http.listen, "http.listen", &mut kept);
         keep(&mut self.http.token, &in_force.http.token, "http.token", &mut kept);
         keep(&mut self.media.address, &in_force.media.address, "media.address", &mut kept);

@@ -15,7 +15,7 @@ pub mod trunks;
 pub use crate::model::Problem;
 pub use again::{Diff, Origin, Parts};
 pub use secret::Secret;
-pub use server::{Credentials, OnRegister, Server};
+pub use server::{Credentials, OnRegister, Server, Transports};
 pub use trunks::{Network, Trunk};
 
 use crate::acd;

@@ -41,11 +41,21 @@ impl Server {
 #[derive(Clone, Debug)]
 pub struct Sip {
     pub listen: SocketAddr,
+    pub transports: Transports,
     pub realm: Arc<str>,
     pub trunks: Vec<Trunk>,
     /// A party who does not answer for so long when asked whether they are there is gone.
     pub probe_timeout: Duration,
     pub limits: SipLimits,
+}
+
+/// What carries SIP, on one port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transports {
+    #[default]
+    Both,
+    Udp,
+    Tcp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +66,16 @@ pub struct SipLimits {
     pub contacts: u32,
     /// Unanswered or wrong challenges that one source may cause per minute.
     pub challenges: u32,
+    /// Octets of one message, and its header lines.
+    pub message: u32,
+    pub headers: u32,
+    /// TCP connections at once, of all and of one address.
+    pub connections: u32,
+    pub connections_per_source: u32,
+    /// A silent connection is closed after it.
+    pub idle: Duration,
+    /// A message that has begun on a connection must have come within it.
+    pub half_message: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +122,7 @@ pub const CENTRE_FIELDS: &[Field] = &[
 
 pub const SIP_FIELDS: &[Field] = &[
     Field::default("listen", Kind::Text, "address and port for SIP; one address, not all (0.0.0.0)", "127.0.0.1:5060"),
+    Field::default("transports", Kind::Text, "what carries SIP on that port: `both`, `udp` or `tcp`", "both"),
     Field::required("realm", Kind::Text, "the realm of the stations' passwords"),
     Field::optional("trunks", Kind::Map, "parties that send calls to our numbers, and take ours"),
     Field::default(
@@ -117,6 +138,12 @@ pub const SIP_LIMIT_FIELDS: &[Field] = &[
     Field::default("dialogs", Kind::Count, "dialogs alive at once", "20000"),
     Field::default("contacts", Kind::Count, "contacts of one station", "10"),
     Field::default("challenges", Kind::Count, "unanswered or wrong challenges of one source per minute", "60"),
+    Field::default("message", Kind::Count, "octets of one message", "65536"),
+    Field::default("headers", Kind::Count, "header lines of one message", "256"),
+    Field::default("connections", Kind::Count, "TCP connections at once", "5000"),
+    Field::default("connections_per_source", Kind::Count, "TCP connections at once of one address", "500"),
+    Field::default("idle", Kind::Timeout, "a TCP connection that is silent for so long is closed", "10m"),
+    Field::default("half_message", Kind::Timeout, "a message that has begun on a connection must be whole so long after", "5s"),
 ];
 pub const HTTP_FIELDS: &[Field] = &[
     Field::default("listen", Kind::Text, "address and port for figures and API", "127.0.0.1:8080"),
@@ -161,6 +188,8 @@ fn sip(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Sip> {
     let reader = Reader::open(node, "[sip]", SIP_FIELDS, problems)?;
     let listen = parsed(&reader, "listen", "127.0.0.1:5060", problems);
     named_address(&reader, "listen", listen.map(|listen: SocketAddr| listen.ip()), "127.0.0.1:5060", problems);
+    let words = [("both", Transports::Both), ("udp", Transports::Udp), ("tcp", Transports::Tcp)];
+    let transports = reader.word("transports", &words, problems);
     let realm = reader.text("realm", problems);
     let probe_timeout = reader.span("probe_timeout", problems);
     let mut trunks = Vec::new();
@@ -169,10 +198,29 @@ fn sip(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Sip> {
     }
     let empty = Node { at: node.at.clone(), value: crate::model::tree::Value::Map(Vec::new()) };
     let limits = Reader::open(reader.node("limits").unwrap_or(&empty), "[sip.limits]", SIP_LIMIT_FIELDS, problems)?;
-    let mut count = |name: &str| limits.count(name, 1..=10_000_000, problems).and_then(|count| u32::try_from(count).ok());
+    let limits = sip_limits(&limits, problems)?;
+    Some(Sip { listen: listen?, transports: transports?, realm: realm?.into(), trunks, probe_timeout: probe_timeout?, limits })
+}
+
+fn sip_limits(reader: &Reader, problems: &mut Vec<Problem>) -> Option<SipLimits> {
+    let mut count = |name: &str| reader.count(name, 1..=10_000_000, problems).and_then(|count| u32::try_from(count).ok());
     let (transactions, dialogs, contacts, challenges) = (count("transactions"), count("dialogs"), count("contacts"), count("challenges"));
-    let limits = SipLimits { transactions: transactions?, dialogs: dialogs?, contacts: contacts?, challenges: challenges? };
-    Some(Sip { listen: listen?, realm: realm?.into(), trunks, probe_timeout: probe_timeout?, limits })
+    let (headers, connections, connections_per_source) = (count("headers"), count("connections"), count("connections_per_source"));
+    // Less would refuse honest calls.
+    let message = reader.count("message", 4096..=10_000_000, problems).and_then(|count| u32::try_from(count).ok());
+    let (idle, half_message) = (reader.span("idle", problems), reader.span("half_message", problems));
+    Some(SipLimits {
+        transactions: transactions?,
+        dialogs: dialogs?,
+        contacts: contacts?,
+        challenges: challenges?,
+        message: message?,
+        headers: headers?,
+        connections: connections?,
+        connections_per_source: connections_per_source?,
+        idle: idle?,
+        half_message: half_message?,
+    })
 }
 
 fn http(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Http> {

@@ -19,7 +19,7 @@ use crate::config::Loaded;
 use crate::media::{self, Library, Media};
 use crate::metrics::{Edges, Metrics};
 use crate::model::{CallId, LegId, Time};
-use crate::sip::{self, Endpoint, Random, Udp};
+use crate::sip::{self, Arrival, Endpoint, Lines, Random};
 use crate::store::{MasterKey, Store};
 use reload::{InForce, Reload};
 use sinks::Sinks;
@@ -85,25 +85,25 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
     let (bound, ready) = std::sync::mpsc::sync_channel(1);
     let sinks = Sinks::new(store, metrics.clone());
     let ready_on_register = settings::ready_on_register(&server);
-    let listen = server.sip.listen;
+    let (listen, transports, streams) = (server.sip.listen, settings::transports(&server), settings::streams(&server));
     let mut endpoint = Endpoint::new(settings::sip(&server, &centre), Random::system());
     let thread = std::thread::Builder::new()
         .name("signalling".into())
         .spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for one thread");
             runtime.block_on(async move {
-                let udp = match Udp::bind(listen) {
-                    Ok(udp) => udp,
+                let lines = match Lines::bind(&[listen], transports, streams) {
+                    Ok(lines) => lines,
                     Err(error) => {
-                        let _ = bound.send(Err(format!("SIP on {listen}: {error}")));
+                        let _ = bound.send(Err(format!("SIP on {error}")));
                         return;
                     }
                 };
-                endpoint.listen(vec![udp.local()]);
-                let _ = bound.send(Ok(udp.local()));
+                endpoint.listen(lines.locals().to_vec());
+                let _ = bound.send(Ok(lines.locals()[0]));
                 let board = Switchboard::new(centre, endpoint, media, sinks, ready_on_register);
                 let now = Instant::now();
-                Loop { configs, board, udp, messages, heard, views, shown: now, changed: true, renewed: now, checked: now }.run().await;
+                Loop { configs, board, lines, messages, heard, views, shown: now, changed: true, renewed: now, checked: now }.run().await;
             });
         })
         .map_err(|error| format!("thread: {error}"))?;
@@ -116,7 +116,7 @@ struct Loop {
     /// What is in force.
     configs: watch::Sender<Arc<InForce>>,
     board: Switchboard,
-    udp: Udp,
+    lines: Lines,
     messages: mpsc::Receiver<Message>,
     heard: mpsc::UnboundedReceiver<media::Event>,
     views: watch::Sender<Arc<View>>,
@@ -132,12 +132,9 @@ impl Loop {
         loop {
             let nap = self.nap();
             tokio::select! {
-                received = self.udp.receive(&mut room) => match received {
-                    Ok((flow, length)) => self.burst(flow, length, &mut room),
-                    Err(error) => tracing::error!(%error, "the SIP socket"),
-                },
+                arrival = self.lines.next(&mut room) => self.arrived(arrival, &mut room),
                 Some(event) = self.heard.recv() => {
-                    self.board.heard(event, &mut |flow, bytes| send(&self.udp, flow, bytes));
+                    self.board.heard(event, &mut |flow, bytes| self.lines.send(flow, bytes));
                     self.changed = true;
                 }
                 message = self.messages.recv() => match message {
@@ -147,7 +144,8 @@ impl Loop {
                 },
                 () = tokio::time::sleep(nap) => {}
             }
-            self.changed |= self.board.tick(&mut |flow, bytes| send(&self.udp, flow, bytes));
+            self.changed |= self.board.tick(&mut |flow, bytes| self.lines.send(flow, bytes));
+            self.hang_up_lines();
             self.keep_house();
             self.show();
         }
@@ -160,18 +158,26 @@ impl Loop {
         timer.min(view)
     }
 
-    fn burst(&mut self, first: sip::Flow, length: usize, room: &mut [u8]) {
-        let send = &mut |flow, bytes: &[u8]| send(&self.udp, flow, bytes);
-        self.board.datagram(first, &room[..length], send);
-        for _ in 1..BURST {
-            let Some((flow, length)) = self.udp.try_receive(room) else { break };
-            self.board.datagram(flow, &room[..length], send);
+    fn arrived(&mut self, arrival: Arrival, room: &mut [u8]) {
+        match arrival {
+            Arrival::Datagram(flow, length) => self.burst(flow, length, room),
+            Arrival::Message(flow, bytes) => self.board.message(flow, &bytes, &mut |flow, bytes: &[u8]| self.lines.send(flow, bytes)),
+            Arrival::Closed(flow) => self.board.closed(flow, &mut |flow, bytes: &[u8]| self.lines.send(flow, bytes)),
+            Arrival::Failed(error) => tracing::error!(%error, "a SIP socket"),
         }
         self.changed = true;
     }
 
+    fn burst(&mut self, first: sip::Flow, length: usize, room: &mut [u8]) {
+        self.board.message(first, &room[..length], &mut |flow, bytes: &[u8]| self.lines.send(flow, bytes));
+        for _ in 1..BURST {
+            let Some((flow, length)) = self.lines.try_receive(room) else { break };
+            self.board.message(flow, &room[..length], &mut |flow, bytes: &[u8]| self.lines.send(flow, bytes));
+        }
+    }
+
     fn message(&mut self, message: Message) {
-        let send = &mut |flow, bytes: &[u8]| send(&self.udp, flow, bytes);
+        let send = &mut |flow, bytes: &[u8]| self.lines.send(flow, bytes);
         match message {
             Message::Event(event) => self.board.event(event, send),
             Message::Ask(question) => return question(&self.board.core, self.board.clock.now(), self.board.edges(self.messages.len())),
@@ -180,6 +186,13 @@ impl Loop {
             Message::Stop(_) => unreachable!("stopping ends the loop"),
         }
         self.changed = true;
+    }
+
+    /// Closes the connections that cannot be understood any more; what was said to them before is still sent.
+    fn hang_up_lines(&mut self) {
+        for flow in self.board.closing.drain(..) {
+            self.lines.close(flow);
+        }
     }
 
     /// What must be done now and then, whoever calls.
@@ -192,14 +205,15 @@ impl Loop {
             self.renewed = Instant::now();
             let loaded = self.configs.borrow().loaded.clone();
             let centre = loaded.renewed(self.board.clock.now());
-            self.board.event(Event::ConfigChanged(Box::new(centre)), &mut |flow, bytes| send(&self.udp, flow, bytes));
+            self.board.event(Event::ConfigChanged(Box::new(centre)), &mut |flow, bytes| self.lines.send(flow, bytes));
             self.in_force(loaded);
         }
     }
 
     fn reload(&mut self, reload: Reload) {
         let Reload { loaded, sip, library, taken } = reload;
-        self.board.reconfigure(&loaded, sip, library, &mut |flow, bytes| send(&self.udp, flow, bytes));
+        self.lines.set_limits(settings::streams(&loaded.server));
+        self.board.reconfigure(&loaded, sip, library, &mut |flow, bytes| self.lines.send(flow, bytes));
         self.in_force(loaded);
         // Whoever asked may have gone.
         let _ = taken.send(());
@@ -220,24 +234,18 @@ impl Loop {
 
     /// Ends every call, waits until what was said has been answered or said again, and writes the last record.
     async fn stop(mut self, done: oneshot::Sender<()>) {
-        let anybody = self.board.end_all(&mut |flow, bytes| send(&self.udp, flow, bytes));
+        let anybody = self.board.end_all(&mut |flow, bytes| self.lines.send(flow, bytes));
         let mut room = vec![0; sip::transport::DATAGRAM_MAX];
         let end = Instant::now() + if anybody { FAREWELL } else { Duration::ZERO };
         while Instant::now() < end {
             let nap = self.nap().min(end.saturating_duration_since(Instant::now()));
-            if let Ok(Ok((flow, length))) = tokio::time::timeout(nap, self.udp.receive(&mut room)).await {
-                self.burst(flow, length, &mut room);
+            if let Ok(arrival) = tokio::time::timeout(nap, self.lines.next(&mut room)).await {
+                self.arrived(arrival, &mut room);
             }
-            self.board.tick(&mut |flow, bytes| send(&self.udp, flow, bytes));
+            self.board.tick(&mut |flow, bytes| self.lines.send(flow, bytes));
         }
         self.views.send_replace(Arc::new(self.board.core.view(self.board.clock.now())));
         self.board.finish();
         let _ = done.send(());
-    }
-}
-
-fn send(udp: &Udp, flow: sip::Flow, bytes: &[u8]) {
-    if let Err(error) = udp.send(flow, bytes) {
-        tracing::debug!(%error, "a datagram was not sent; its transaction sends it again");
     }
 }

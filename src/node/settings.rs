@@ -1,7 +1,7 @@
 //! The configuration in each edge's own words: edges never import one another, so nobody else can say it.
 
 use crate::acd::Config;
-use crate::config::{OnRegister, Server};
+use crate::config::{OnRegister, Server, Transports};
 use crate::{media, sip};
 
 pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
@@ -33,17 +33,41 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
             dialogs: limits.dialogs as usize,
             contacts: limits.contacts as usize,
             challenges: limits.challenges,
+            message: limits.message as usize,
+            headers: limits.headers as usize,
             // A station that could not be reached is rung again once it has registered: it must do so before long.
             expires_max: 300,
             probe: server.sip.probe_timeout,
             ..sip::Limits::default()
         },
+        tcp: transports(server).contains(&sip::Transport::Tcp),
         realm,
     }
 }
 
 fn peer(peer: &crate::config::trunks::Peer) -> sip::Peer {
     sip::Peer { address: peer.address, transport: if peer.tcp { sip::Transport::Tcp } else { sip::Transport::Udp } }
+}
+
+/// What carries SIP.
+pub fn transports(server: &Server) -> &'static [sip::Transport] {
+    match server.sip.transports {
+        Transports::Both => &[sip::Transport::Udp, sip::Transport::Tcp],
+        Transports::Udp => &[sip::Transport::Udp],
+        Transports::Tcp => &[sip::Transport::Tcp],
+    }
+}
+
+pub fn streams(server: &Server) -> sip::Streams {
+    let limits = &server.sip.limits;
+    sip::Streams {
+        connections: limits.connections as usize,
+        per_source: limits.connections_per_source as usize,
+        message: limits.message as usize,
+        headers: limits.headers as usize,
+        idle: limits.idle,
+        half: limits.half_message,
+    }
 }
 
 pub fn media(server: &Server) -> media::Settings {

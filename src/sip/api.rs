@@ -251,6 +251,36 @@ impl FromStr for Network {
     }
 }
 
+/// How much connections may hold, and how long (TCP).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streams {
+    /// Connections at once; one more is not taken.
+    pub connections: usize,
+    /// Connections at once of one address.
+    pub per_source: usize,
+    /// Octets in a message.
+    pub message: usize,
+    /// Header lines in a message.
+    pub headers: usize,
+    /// A connection that is silent for so long is closed.
+    pub idle: Duration,
+    /// A message that has begun must have come so long after.
+    pub half: Duration,
+}
+
+impl Default for Streams {
+    fn default() -> Streams {
+        Streams {
+            connections: 5_000,
+            per_source: 500,
+            message: 64 * 1024,
+            headers: 256,
+            idle: Duration::from_secs(600),
+            half: Duration::from_secs(5),
+        }
+    }
+}
+
 /// How much of anything there may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -304,6 +334,8 @@ pub struct Settings {
     pub numbers: Option<BTreeSet<String>>,
     /// Who may register, and the HA1s to prove it. Passwords are not kept.
     pub users: BTreeMap<String, Credentials>,
+    /// Whether there is TCP: what is too big for a datagram goes by it.
+    pub tcp: bool,
     pub limits: Limits,
 }
 

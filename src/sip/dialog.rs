@@ -74,6 +74,8 @@ pub struct Dialog {
     pub routes: Vec<Vec<u8>>,
     /// Where its INVITE came from or went to.
     pub flow: Flow,
+    /// False once the flow's connection is gone (TCP).
+    connected: bool,
     /// Requests go over the flow whatever the target says: to a station, behind any NAT.
     pub pinned: bool,
     /// The trunk that it goes through: its challenges are answered.
@@ -129,6 +131,7 @@ impl Dialog {
             target: Vec::new(),
             routes: Vec::new(),
             flow,
+            connected: true,
             pinned: false,
             trunk: None,
             attempt: None,
@@ -205,15 +208,32 @@ impl Dialog {
         (flow, finish(scratch, extra, body))
     }
 
+    /// Its connection is gone (TCP): the next request goes by the peer's Contact.
+    pub fn disconnected(&mut self) {
+        self.connected = false;
+    }
+
+    /// The peer speaks from somewhere else: a telephone whose connection or address has changed.
+    pub fn follow(&mut self, flow: Flow) {
+        if self.pinned || flow.transport == Transport::Tcp {
+            (self.flow, self.connected) = (flow, true);
+        }
+    }
+
     /// Names are not resolved here: where the next hop is no address literal, the INVITE's own flow is the way back.
     fn next_flow(&self, next_hop: &[u8]) -> Flow {
-        if self.pinned || self.flow.transport == Transport::Tcp {
+        if self.connected && (self.pinned || self.flow.transport == Transport::Tcp) {
             return self.flow;
         }
         let Ok(uri) = Uri::read(next_hop) else { return self.flow };
-        let tcp = uri.param("transport").is_some_and(|transport| !transport.eq_ignore_ascii_case("udp"));
-        match address(uri.host).filter(|ip| !tcp && ip.is_ipv4() == self.flow.local.is_ipv4()) {
-            Some(ip) => Flow { remote: SocketAddr::new(ip, uri.port.unwrap_or(5060)), ..self.flow },
+        let transport = match uri.param("transport") {
+            None => Transport::Udp,
+            Some(name) if name.eq_ignore_ascii_case("udp") => Transport::Udp,
+            Some(name) if name.eq_ignore_ascii_case("tcp") && !self.connected => Transport::Tcp,
+            Some(_) => return self.flow,
+        };
+        match address(uri.host).filter(|ip| ip.is_ipv4() == self.flow.local.is_ipv4()) {
+            Some(ip) => Flow { remote: SocketAddr::new(ip, uri.port.unwrap_or(5060)), transport, ..self.flow },
             None => self.flow,
         }
     }
@@ -285,6 +305,21 @@ mod tests {
                 && text.starts_with("BYE sip:192.0.2.7 SIP/2.0\r\n")
                 && text.contains("Route: <sip:p2;lr>\r\nRoute: <sip:a@h>\r\n")
         );
+    }
+
+    #[test]
+    fn a_connection_is_used_while_it_lives() {
+        let mut known = dialog(&[], "sip:a@192.0.2.1:5080;transport=tcp");
+        known.flow.transport = Transport::Tcp;
+        assert_eq!(sent(&known).0, "127.0.0.9:5070");
+        known.disconnected();
+        let (to, text) = sent(&known);
+        assert!(to == "192.0.2.1:5080" && text.contains("Via: SIP/2.0/TCP "));
+        known.target = b"sip:a@192.0.2.1".to_vec();
+        let (to, text) = sent(&known);
+        assert!(to == "192.0.2.1:5060" && text.contains("Via: SIP/2.0/UDP "));
+        known.follow(Flow { remote: "127.0.0.9:6000".parse().unwrap(), ..known.flow });
+        assert_eq!(sent(&known).0, "127.0.0.9:6000");
     }
 
     #[test]

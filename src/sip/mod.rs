@@ -20,9 +20,9 @@ mod writer;
 pub use account::Account;
 pub use api::{
     Caller, Counts, DialogId, EMERGENCY, Flow, Health, Invite, Limits, Network, NotReachable, Output, Peer, Reason, Registration, Report,
-    Settings, Target, Transport, Trunk,
+    Settings, Streams, Target, Transport, Trunk,
 };
 pub use auth::Credentials;
 pub use endpoint::Endpoint;
 pub use random::Random;
-pub use transport::Udp;
+pub use transport::{Arrival, Lines, Udp};

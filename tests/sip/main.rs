@@ -7,6 +7,7 @@ mod outward;
 mod policy;
 mod register;
 mod same_as_rsip;
+mod streams;
 mod timers;
 mod trunks;
 mod wire;

@@ -26,6 +26,7 @@ pub fn settings() -> Settings {
         trunks: vec![Trunk { name: "test".into(), addresses: vec!["127.0.0.0/9".parse().unwrap()], ..Trunk::default() }],
         numbers: Some(["+13125550100".to_string()].into()),
         users: ["1001", "1002"].map(|user| (user.to_string(), Credentials::new(user, "care", &format!("demo-{user}")))).into(),
+        tcp: false,
         limits: Limits::default(),
     }
 }

@@ -51,6 +51,8 @@ pub struct Switchboard {
     next_leg: u64,
     pub(super) events: VecDeque<Event>,
     pub(super) outputs: Vec<Output>,
+    /// Connections that the endpoint is done with, for whoever owns the sockets.
+    pub closing: Vec<sip::Flow>,
     commands: Vec<Command>,
     orders: Vec<Order>,
     /// When media was last found wanting.
@@ -80,6 +82,7 @@ impl Switchboard {
             held_back: Vec::new(),
             events: VecDeque::new(),
             outputs: Vec::new(),
+            closing: Vec::new(),
             commands: Vec::new(),
             orders: Vec::new(),
             shortage: None,
@@ -107,10 +110,18 @@ impl Switchboard {
 
     // ── what comes in ──
 
-    pub fn datagram(&mut self, flow: sip::Flow, bytes: &[u8], send: &mut impl FnMut(sip::Flow, &[u8])) {
+    pub fn message(&mut self, flow: sip::Flow, bytes: &[u8], send: &mut impl FnMut(sip::Flow, &[u8])) {
         self.received = Instant::now();
         let mut outputs = std::mem::take(&mut self.outputs);
         self.endpoint.handle_message(self.clock.now(), flow, bytes, &mut outputs);
+        self.outputs = outputs;
+        self.settle(send);
+    }
+
+    /// A connection is gone.
+    pub fn closed(&mut self, flow: sip::Flow, send: &mut impl FnMut(sip::Flow, &[u8])) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.endpoint.handle_closed(self.clock.now(), flow, &mut outputs);
         self.outputs = outputs;
         self.settle(send);
     }
@@ -222,7 +233,7 @@ impl Switchboard {
             for output in std::mem::take(&mut self.outputs) {
                 match output {
                     Output::Send { flow, bytes } => send(flow, &bytes),
-                    Output::Close { .. } => {}
+                    Output::Close { flow } => self.closing.push(flow),
                     Output::Report(report) => self.reported(report),
                 }
             }

@@ -91,6 +91,8 @@ impl Endpoint {
         let mut trunks = Trunks::default();
         trunks.configure(&settings.trunks);
         let auth = Authenticator::new(settings.limits.nonce, &mut random);
+        let mut clients = Clients::default();
+        clients.choice.enabled = settings.tcp;
         Endpoint {
             sources: Sources::new(settings.limits.challenges, settings.limits.sources),
             settings,
@@ -98,7 +100,7 @@ impl Endpoint {
             random,
             timers: Timers::default(),
             servers: Servers::default(),
-            clients: Clients::default(),
+            clients,
             dialogs: BTreeMap::new(),
             tags: HashMap::new(),
             merges: HashSet::new(),
@@ -117,6 +119,7 @@ impl Endpoint {
     /// Takes new trunks, numbers, users and limits; dialogs, transactions and registrations stay.
     pub fn reconfigure(&mut self, settings: Settings) {
         self.auth.set_lifetime(settings.limits.nonce);
+        self.clients.choice.enabled = settings.tcp;
         self.sources = Sources::new(settings.limits.challenges, settings.limits.sources);
         self.trunks.configure(&settings.trunks);
         self.settings = settings;
@@ -164,20 +167,32 @@ impl Endpoint {
             self.counts.malformed += u64::from(bytes.iter().any(|b| !b.is_ascii_whitespace() && *b != 0));
             return;
         };
+        let unframed = flow.transport == Transport::Tcp && !message.framed;
+        self.handle_read(now, flow, (message, bytes.len()), out);
+        if unframed {
+            // Nobody can tell where the next one begins.
+            out.push(Output::Close { flow });
+        }
+    }
+
+    fn handle_read(&mut self, now: Time, flow: Flow, (message, length): (Message, usize), out: &mut Vec<Output>) {
+        let unframed = flow.transport == Transport::Tcp && !message.framed;
         match message.start {
             Start::Response { code } => {
                 self.counts.responses += 1;
                 match Core::read(&message) {
-                    Ok(core) => self.handle_response(now, code, &message, &core, out),
-                    Err(_) => self.counts.malformed += 1,
+                    Ok(core) if !unframed => self.handle_response(now, code, &message, &core, out),
+                    _ => self.counts.malformed += 1,
                 }
             }
             Start::Request { method, uri } => {
                 self.counts.requests += 1;
+                let claimed = message.content_length().ok().flatten().unwrap_or(0);
                 let core = match Core::read(&message) {
                     _ if message.other_version => return self.refuse_broken(505, "", flow, &message, out),
-                    _ if bytes.len() > self.settings.limits.message => return self.refuse_broken(513, "", flow, &message, out),
+                    _ if length.max(claimed) > self.settings.limits.message => return self.refuse_broken(513, "", flow, &message, out),
                     Err(flaw) => return self.refuse_broken(400, flaw.0, flow, &message, out),
+                    Ok(_) if unframed => return self.refuse_broken(400, "Missing Content-Length", flow, &message, out),
                     Ok(core) => core,
                 };
                 let key = ServerKey::of(self.secret, &message, &core, if method == "ACK" { "INVITE" } else { method });
@@ -186,9 +201,13 @@ impl Endpoint {
         }
     }
 
-    /// What the driver does when a connection is gone (TCP).
+    /// What the driver says when a connection is gone, or could not be opened (TCP).
     pub fn handle_closed(&mut self, now: Time, flow: Flow, out: &mut Vec<Output>) {
+        self.clients.fall_back_from(now, flow, &mut self.timers, out);
         self.flow_failed(now, &flow, out);
+        for dialog in self.dialogs.values_mut().filter(|dialog| dialog.flow == flow) {
+            dialog.disconnected();
+        }
         for user in self.registrar.drop_flow(&flow) {
             out.push(Output::Report(Report::Unregistered { user }));
         }

@@ -146,7 +146,7 @@ impl Endpoint {
     pub(super) fn prove(&mut self, now: Time, response: &Response, out: &mut Vec<Output>) -> bool {
         let Some(challenge) = Challenge::read(response.message, response.code) else { return false };
         let Some(client) = self.clients.get(response.key).filter(|client| client.proofs < PROOFS_MAX) else { return false };
-        let (kind, id, flow, proofs) = (client.kind, client.dialog, client.flow, client.proofs + 1);
+        let (kind, id, flow, proofs) = (client.kind, client.dialog, client.home, client.proofs + 1);
         let (Some(trunk), request) = (client.trunk.clone(), client.request.clone()) else { return false };
         let Some(account) = self.trunks.get(&trunk).and_then(|known| known.account.clone()) else { return false };
         let message = Message::read(&request, usize::MAX).expect("our own request");

@@ -88,7 +88,7 @@ impl Endpoint {
         let Response { key, message, core, .. } = *response;
         let client = self.clients.get_mut(key).expect("just answered");
         let invite = Message::read(&client.request, usize::MAX).expect("our own INVITE");
-        let dialog = Dialog::of_answer(&invite, message, core, client.flow);
+        let dialog = Dialog::of_answer(&invite, message, core, client.home);
         let (flow, bytes) = dialog.request(&mut self.scratch, "ACK", core.cseq, self.random.draw(), b"", b"");
         out.push(Output::Send { flow, bytes: bytes.clone() });
         client.acks.push((core.to_tag().to_vec(), flow, bytes));

@@ -23,6 +23,7 @@ impl Endpoint {
             return self.refuse(&request, 500, "Retry-After: 1\r\n", out);
         }
         dialog.remote_cseq = Some(request.core.cseq);
+        dialog.follow(request.flow);
         match request.method {
             "BYE" => self.handle_bye(now, id, &request, out),
             "INVITE" => self.handle_reinvite(now, id, &request, out),

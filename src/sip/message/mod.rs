@@ -37,6 +37,8 @@ pub struct Message<'a> {
     pub flaw: Option<Flaw>,
     /// `SIP/` and something else than `2.0`.
     pub other_version: bool,
+    /// One Content-Length says where the body ends, and it is all there: what a stream's messages need (RFC 3261 §18.3).
+    pub framed: bool,
 }
 
 pub(super) fn is_token(byte: u8) -> bool {
@@ -69,7 +71,7 @@ impl<'a> Message<'a> {
     }
 
     fn start_line(line: &'a [u8]) -> Option<Message<'a>> {
-        let message = |start, flaw, other_version| Message { start, fields: Vec::new(), body: &[], flaw, other_version };
+        let message = |start, flaw, other_version| Message { start, fields: Vec::new(), body: &[], flaw, other_version, framed: false };
         if line.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"SIP/")) {
             let mut parts = line.splitn(3, |b| *b == b' ');
             let (version, code) = (parts.next()?, parts.next()?);
@@ -129,9 +131,21 @@ impl<'a> Message<'a> {
         match self.content_length() {
             Err(flaw) => self.flaw = self.flaw.or(Some(flaw)),
             Ok(Some(length)) if length > rest.len() => self.flaw = self.flaw.or(Some(Flaw("Content-Length beyond the message"))),
-            Ok(Some(length)) => self.body = &rest[..length],
+            Ok(Some(length)) => {
+                self.body = &rest[..length];
+                self.framed = true;
+            }
             Ok(None) => {}
         }
+    }
+
+    /// What follows a message's head on a stream: the one length that its headers claim. `None`: where it ends cannot be told.
+    pub fn body_length(head: &[u8], headers_max: usize) -> Option<usize> {
+        let (_, headers) = line_end(head, 0)?;
+        let mut message =
+            Message { start: Start::Response { code: 0 }, fields: Vec::new(), body: &[], flaw: None, other_version: false, framed: false };
+        message.index(head, headers, headers_max).ok()?;
+        message.content_length().ok()?
     }
 
     /// The length that the message claims for its body; different claims contradict each other.

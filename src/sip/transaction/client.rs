@@ -1,5 +1,6 @@
 //! Client transactions: repeat a request until it is answered, absorb what is answered again.
 
+use super::streams::Choice;
 use crate::model::Time;
 use crate::sip::api::{DialogId, Flow, Output, Transport};
 use crate::sip::key::ClientKey;
@@ -49,6 +50,8 @@ pub struct Ask {
 pub struct Client {
     pub kind: Kind,
     pub flow: Flow,
+    /// The flow that was asked for: another than `flow` while its length alone makes the request go by TCP.
+    pub home: Flow,
     pub request: Arc<[u8]>,
     pub dialog: Option<DialogId>,
     pub trunk: Option<Arc<str>>,
@@ -87,35 +90,41 @@ pub enum Receipt {
 }
 
 #[derive(Debug, Default)]
-pub struct Clients(HashMap<ClientKey, Client>);
+pub struct Clients {
+    table: HashMap<ClientKey, Client>,
+    pub choice: Choice,
+}
 
 impl Clients {
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.table.len()
     }
 
     pub fn get(&self, key: ClientKey) -> Option<&Client> {
-        self.0.get(&key)
+        self.table.get(&key)
     }
 
     pub fn get_mut(&mut self, key: ClientKey) -> Option<&mut Client> {
-        self.0.get_mut(&key)
+        self.table.get_mut(&key)
     }
 
     /// The transactions over a flow that have no final answer.
     pub fn open_on(&self, flow: &Flow) -> Vec<(ClientKey, Kind, Option<DialogId>)> {
-        let open = self.0.iter().filter(|(_, client)| client.flow == *flow && client.is_open());
+        let open = self.table.iter().filter(|(_, client)| client.flow == *flow && client.is_open());
         let mut found: Vec<_> = open.map(|(key, client)| (*key, client.kind, client.dialog)).collect();
         found.sort_by_key(|(key, ..)| *key);
         found
     }
 
     pub fn open(&mut self, now: Time, asks: Ask, timers: &mut Timers, out: &mut Vec<Output>) {
-        let Ask { key, kind, request: (flow, request), dialog, trunk, proofs } = asks;
+        let Ask { key, kind, request: (home, request), dialog, trunk, proofs } = asks;
+        // The CANCEL goes where its INVITE went.
+        let (flow, request) = if kind == Kind::Cancel { (home, request) } else { self.choice.of(now, home, &request) };
         out.push(Output::Send { flow, bytes: request.clone() });
         let mut client = Client {
             kind,
             flow,
+            home,
             request,
             dialog,
             trunk,
@@ -130,12 +139,12 @@ impl Clients {
         let repeats = flow.transport == Transport::Udp;
         timers.set(&mut client.resend, repeats.then(|| now + T1), Timer::ClientResend(key));
         timers.set(&mut client.end, Some(now + T1_X64), Timer::ClientEnd(key));
-        self.0.insert(key, client);
+        self.table.insert(key, client);
     }
 
     /// Moves the transaction by a response's code.
     pub fn receive(&mut self, now: Time, key: ClientKey, code: u16, timers: &mut Timers, out: &mut Vec<Output>) -> Receipt {
-        let Some(client) = self.0.get_mut(&key) else { return Receipt::Nothing };
+        let Some(client) = self.table.get_mut(&key) else { return Receipt::Nothing };
         if !client.is_open() {
             if client.state == State::Accepted && (200..300).contains(&code) {
                 return Receipt::Further;
@@ -170,21 +179,21 @@ impl Clients {
 
     /// Sends the ACK to an answer of 300 or above, and again whenever that answer comes again.
     pub fn acknowledge(&mut self, key: ClientKey, ack: Arc<[u8]>, out: &mut Vec<Output>) {
-        let Some(client) = self.0.get_mut(&key) else { return };
+        let Some(client) = self.table.get_mut(&key) else { return };
         out.push(Output::Send { flow: client.flow, bytes: ack.clone() });
         client.ack = Some(ack);
     }
 
     /// The request must be answered by `end`, whatever its timers said.
     pub fn limit(&mut self, end: Time, key: ClientKey, timers: &mut Timers) {
-        if let Some(client) = self.0.get_mut(&key).filter(|client| client.is_open()) {
+        if let Some(client) = self.table.get_mut(&key).filter(|client| client.is_open()) {
             timers.set(&mut client.end, Some(end), Timer::ClientEnd(key));
         }
     }
 
     /// Timers A and E.
     pub fn resend(&mut self, now: Time, key: ClientKey, timers: &mut Timers, out: &mut Vec<Output>) {
-        let Some(client) = self.0.get_mut(&key) else { return };
+        let Some(client) = self.table.get_mut(&key) else { return };
         client.resend = None;
         out.push(Output::Send { flow: client.flow, bytes: client.request.clone() });
         client.interval = match client.is_invite() {
@@ -197,14 +206,29 @@ impl Clients {
 
     /// Its way is gone: the transaction, if nobody answered it.
     pub fn fail(&mut self, key: ClientKey, timers: &mut Timers) -> Option<Client> {
-        let client = self.0.get_mut(&key)?;
+        let client = self.table.get_mut(&key)?;
         timers.set(&mut client.end, None, Timer::ClientEnd(key));
         self.end(key, timers)
     }
 
+    /// A connection is gone: what was asked over it for its length alone is asked again by datagrams.
+    pub fn fall_back_from(&mut self, now: Time, flow: Flow, timers: &mut Timers, out: &mut Vec<Output>) {
+        let on_it = |(key, client): (&ClientKey, &Client)| (client.flow == flow && client.home != flow && client.is_open()).then_some(*key);
+        let mut keys: Vec<ClientKey> = self.table.iter().filter_map(on_it).collect();
+        keys.sort_unstable();
+        for key in keys {
+            let client = self.table.get_mut(&key).expect("just found");
+            (client.flow, client.state, client.interval) = (client.home, State::Asked, T1);
+            client.request = self.choice.fall_back(now, client.home, &client.request);
+            out.push(Output::Send { flow: client.flow, bytes: client.request.clone() });
+            timers.set(&mut client.resend, Some(now + T1), Timer::ClientResend(key));
+            timers.set(&mut client.end, Some(now + T1_X64), Timer::ClientEnd(key));
+        }
+    }
+
     /// Timers B, D, F, K and M: the transaction, if nobody answered it.
     pub fn end(&mut self, key: ClientKey, timers: &mut Timers) -> Option<Client> {
-        let mut client = self.0.remove(&key)?;
+        let mut client = self.table.remove(&key)?;
         timers.set(&mut client.resend, None, Timer::ClientResend(key));
         client.is_open().then_some(client)
     }

@@ -2,6 +2,7 @@
 
 mod client;
 mod server;
+mod streams;
 
 pub use client::{Ask, Client, Clients, Kind, Receipt};
 pub use server::Servers;

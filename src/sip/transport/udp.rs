@@ -1,9 +1,11 @@
-//! SIP over UDP: one socket, read by the driver, written without waiting.
+//! SIP over UDP: one socket of one address, read by the driver, written without waiting.
 
 use crate::sip::api::Flow;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
 /// Octets that the kernel may hold for us while we are busy: thousands of messages.
@@ -24,6 +26,9 @@ impl Udp {
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
         // The kernel grants what its limits allow.
         let _ = (socket.set_recv_buffer_size(BUFFER), socket.set_send_buffer_size(BUFFER));
+        if local.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
@@ -35,13 +40,14 @@ impl Udp {
         self.local
     }
 
-    /// Waits for the next datagram; give it room for [`DATAGRAM_MAX`]. Errors that a peer's ICMP causes are passed over.
-    pub async fn receive(&self, room: &mut [u8]) -> io::Result<(Flow, usize)> {
+    /// The next datagram; give it room for [`DATAGRAM_MAX`]. Errors that a peer's ICMP causes are passed over.
+    pub fn poll_receive(&self, context: &mut Context, room: &mut [u8]) -> Poll<io::Result<(Flow, usize)>> {
         loop {
-            match self.socket.recv_from(room).await {
-                Ok((length, remote)) => return Ok((Flow::udp(self.local, remote), length)),
+            let mut buffer = ReadBuf::new(room);
+            match ready!(self.socket.poll_recv_from(context, &mut buffer)) {
+                Ok(remote) => return Poll::Ready(Ok((Flow::udp(self.local, remote), buffer.filled().len()))),
                 Err(error) if transient(error.kind()) => {}
-                Err(error) => return Err(error),
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
@@ -76,7 +82,7 @@ mod tests {
         let mut room = vec![0; DATAGRAM_MAX];
         other.socket.writable().await.unwrap();
         other.send(Flow::udp(other.local(), one.local()), b"hello").unwrap();
-        let (flow, length) = one.receive(&mut room).await.unwrap();
+        let (flow, length) = std::future::poll_fn(|context| one.poll_receive(context, &mut room)).await.unwrap();
         assert_eq!((flow, &room[..length]), (Flow::udp(one.local(), other.local()), &b"hello"[..]));
         assert!(one.try_receive(&mut room).is_none());
         assert_eq!(Udp::bind(one.local()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
