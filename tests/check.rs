@@ -145,9 +145,11 @@ fn each_broken_centre_is_told_what_is_wrong_and_where() {
 /// The manuals are printed from the tables by which files are read. To print them anew: `WRITE_MANUALS=1 cargo test --test check`.
 #[test]
 fn the_manuals_are_those_of_the_code() {
-    for (file, text) in
-        [("ivr-flows/REFERENCE.md", careline::ivr::manual::markdown()), ("config/REFERENCE.md", careline::config::manual::markdown())]
-    {
+    for (file, text) in [
+        ("ivr-flows/REFERENCE.md", careline::ivr::manual::markdown()),
+        ("config/REFERENCE.md", careline::config::manual::markdown()),
+        ("config/prometheus/SERIES.md", careline::metrics::series::markdown()),
+    ] {
         let path = root().join(file);
         if std::env::var_os("WRITE_MANUALS").is_some() {
             fs::write(&path, &text).unwrap();

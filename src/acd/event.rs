@@ -161,6 +161,41 @@ pub enum Event {
 }
 
 impl Event {
+    /// Every name, for whoever counts from zero.
+    pub const NAMES: [&'static str; 31] = [
+        "call_arrived",
+        "leg_established",
+        "call_placed",
+        "leg_ended",
+        "play_done",
+        "digits_entered",
+        "lookup_done",
+        "offer_alerting",
+        "offer_accepted",
+        "offer_refused",
+        "offer_failed",
+        "bridged",
+        "leg_held",
+        "transfer_asked",
+        "agent_logged_in",
+        "agent_logged_out",
+        "agent_ready",
+        "agent_not_ready",
+        "wrap_up_done",
+        "wrap_up_extended",
+        "station_lost",
+        "station_found",
+        "monitor_asked",
+        "call_moved",
+        "class_raised",
+        "config_changed",
+        "estimate_ready",
+        "restored",
+        "edge_resumed",
+        "edge_lost",
+        "deadline_reached",
+    ];
+
     /// The label of `core_events_total`; never anything of a caller.
     pub fn name(&self) -> &'static str {
         match self {

@@ -174,6 +174,11 @@ impl Media {
         self.homes.len()
     }
 
+    /// Legs for which there are ports.
+    pub fn room(&self) -> usize {
+        self.pairs
+    }
+
     /// Packets of all legs since the start, those that are open included.
     pub fn totals(&self) -> &Totals {
         &self.totals

@@ -56,6 +56,7 @@ impl Metrics {
             let count = view.figures.placed_ended.get(&(kind, disposition)).copied().unwrap_or_default();
             self.counter(series::CALLS_PLACED, &[("kind", kind), ("disposition", disposition)], count);
         }
+        self.gauge(series::CALLS_MAX, &[], f64::from(config.rules.calls_max));
         let states = [("flow", view.in_flow), ("queue", view.in_queue), ("talking", view.talking), ("wrap_up", view.wrapping)];
         for (state, calls) in states.into_iter().chain([("placed", view.placed)]) {
             self.gauge(series::CALLS_IN_PROGRESS, &[("state", state)], calls as f64);

@@ -8,7 +8,7 @@ pub mod series;
 mod text;
 
 use crate::acd::invariants::RULES;
-use crate::acd::{Config, View};
+use crate::acd::{Config, Event, View};
 use crate::model::Time;
 use metrics::{Key, KeyName, Label as Tag, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -25,6 +25,10 @@ pub struct Edges {
     pub sip_transactions: u64,
     pub registrations: u64,
     pub media_sessions: u64,
+    /// Sessions for which there are ports.
+    pub media_room: u64,
+    /// The centre takes no new calls.
+    pub draining: bool,
     pub records_written: u64,
     pub records_doubled: u64,
     pub records_spooled: u64,
@@ -50,6 +54,10 @@ impl Edges {
 /// What became of a reload.
 const RELOADS: [&str; 2] = ["taken", "refused"];
 
+/// Requests that every centre has, and the classes of their final answers.
+const METHODS: [&str; 5] = ["INVITE", "BYE", "CANCEL", "REGISTER", "OPTIONS"];
+const CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "6xx"];
+
 pub struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
@@ -65,11 +73,11 @@ impl Metrics {
     /// A new recorder, on which all that `config` names stands at zero.
     pub fn new(config: &Config) -> Metrics {
         let recorder = PrometheusBuilder::new().build_recorder();
-        for (name, help) in series::COUNTERS.into_iter().chain([series::RECORDS]) {
-            recorder.describe_counter(KeyName::from(name), None, help.into());
+        for (name, help) in series::COUNTERS {
+            recorder.describe_counter(KeyName::from(*name), None, (*help).into());
         }
         for (name, help) in series::GAUGES {
-            recorder.describe_gauge(KeyName::from(name), None, help.into());
+            recorder.describe_gauge(KeyName::from(*name), None, (*help).into());
         }
         let metrics = Metrics {
             handle: recorder.handle(),
@@ -81,16 +89,26 @@ impl Metrics {
             scores: Timings::new([1_500_000, 2_000_000, 2_500_000, 3_000_000, 3_500_000, 3_800_000, 4_000_000, 4_300_000]),
         };
         metrics.gauge(series::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
-        for rule in RULES {
-            metrics.add(series::VIOLATIONS, &[("rule", rule)], 0);
-        }
-        metrics.add(series::RTP_LOST, &[], 0);
         metrics.gauge(series::LAST_RELOAD, &[], 1.0);
         metrics.centre(config, &View::default(), 0, &mut String::new());
-        for outcome in RELOADS {
-            metrics.add(series::RELOADS, &[("outcome", outcome)], 0);
-        }
+        metrics.stand_at_zero();
         metrics
+    }
+
+    /// What is counted one by one, and may never be: a rate needs a zero to begin with.
+    fn stand_at_zero(&self) {
+        RULES.iter().for_each(|rule| self.add(series::VIOLATIONS, &[("rule", rule)], 0));
+        RELOADS.iter().for_each(|outcome| self.add(series::RELOADS, &[("outcome", outcome)], 0));
+        for event in Event::NAMES {
+            self.add(series::CORE_EVENTS, &[("event", event)], 0);
+            self.add(series::LATE_EVENTS, &[("event", event)], 0);
+        }
+        for (method, class) in METHODS.iter().flat_map(|method| CLASSES.map(|class| (method, class))) {
+            for transport in ["udp", "tcp"] {
+                self.add(series::SIP_REQUESTS, &[("method", method), ("code_class", class), ("transport", transport)], 0);
+            }
+        }
+        self.add(series::RTP_LOST, &[], 0);
     }
 
     /// The core took so long for one event, by `Event::name`.
@@ -155,6 +173,8 @@ impl Metrics {
         self.gauge(series::SIP_TRANSACTIONS, &[], edges.sip_transactions as f64);
         self.gauge(series::REGISTRATIONS, &[], edges.registrations as f64);
         self.gauge(series::MEDIA_SESSIONS, &[], edges.media_sessions as f64);
+        self.gauge(series::MEDIA_ROOM, &[], edges.media_room as f64);
+        self.gauge(series::DRAINING, &[], f64::from(u8::from(edges.draining)));
         self.gauge(series::SPOOL_RECORDS, &[], edges.records_spooled as f64);
         for (method, class, transport, requests) in &edges.sip_requests {
             let class = format!("{class}xx");

@@ -138,9 +138,12 @@ pub const CONFIGURED: Series = (
     "careline_config_last_reload_success_timestamp_seconds",
     "When the configuration in force was taken, at the start or by a reload: seconds since 1970.",
 );
+pub const CALLS_MAX: Series = ("careline_calls_max", "Calls that may be in the centre at once; those above it are refused.");
+pub const DRAINING: Series = ("careline_draining", "1 while the centre takes no new calls, because it was told to stop; else 0.");
+pub const MEDIA_ROOM: Series = ("careline_media_sessions_max", "Media sessions for which there are ports.");
 pub const BUILD_INFO: Series = ("careline_build_info", "1, labelled with the version that runs.");
 
-pub const COUNTERS: [Series; 22] = [
+pub const COUNTERS: &[Series] = &[
     CALLS,
     CALLS_PLACED,
     VISITS_OFFERED,
@@ -162,11 +165,16 @@ pub const COUNTERS: [Series; 22] = [
     RTP_PACKETS,
     RTP_STRANGERS,
     RTP_LOST,
+    RECORDS,
     RELOADS,
 ];
 
-pub const GAUGES: [Series; 18] = [
+/// The recorder's counters are whole numbers: this one is written beside them.
+pub const SECONDS: &[Series] = &[AGENT_STATE_TIME];
+
+pub const GAUGES: &[Series] = &[
     CALLS_IN_PROGRESS,
+    CALLS_MAX,
     VISITS_WAITING,
     VISITS_RINGING,
     VISITS_CONNECTING,
@@ -180,8 +188,26 @@ pub const GAUGES: [Series; 18] = [
     REGISTRATIONS,
     TRUNK_UP,
     MEDIA_SESSIONS,
+    MEDIA_ROOM,
     SPOOL_RECORDS,
     LAST_RELOAD,
     CONFIGURED,
+    DRAINING,
     BUILD_INFO,
 ];
+
+pub const HISTOGRAMS: &[Series] = &[WAIT, HANDLE, TALK, HOLD, WRAP_UP, CORE_HANDLE, DISPATCH, RTP_JITTER, RTP_ROUND_TRIP, MOS];
+
+/// Every series and its definition, for people: `config/prometheus/SERIES.md`.
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "# The series of /metrics\n\nPrinted from the tables by which Careline writes them; a test keeps this file true. Labels come from the \
+         configuration alone, and what is configured stands at 0 from the start.\n",
+    );
+    let kinds = [("Gauges", GAUGES), ("Histograms, in seconds but for the score", HISTOGRAMS)];
+    for (kind, group) in [("Counters", [COUNTERS, SECONDS].concat())].into_iter().chain(kinds.map(|(kind, group)| (kind, group.to_vec()))) {
+        text += &format!("\n## {kind}\n\n| series | definition |\n|---|---|\n");
+        group.iter().for_each(|(name, definition)| text += &format!("| `{name}` | {definition} |\n"));
+    }
+    text
+}

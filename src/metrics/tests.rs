@@ -287,3 +287,50 @@ fn what_was_removed_is_counted_once_and_is_empty() {
     }
     assert!(!text.contains("queue-1"), "{text}");
 }
+
+/// The centre's figures as they were designed: each series with its labels. What a later version brings is marked with a question mark.
+const DESIGNED: &str = "calls_total{did,disposition} calls_in_progress{state} visits_offered_total{queue,language} \
+    visits_answered_total{queue,language} visits_abandoned_total{queue,language,phase,short} visits_overflowed_total{queue,language} \
+    visits_failed_total{queue,language} visits_deflected_total{queue,language,to} visits_withdrawn_total{queue,language,why} \
+    visits_answered_in_target_total{queue,language} visits_waiting{queue,language} visits_ringing{queue,language} \
+    visits_connecting{queue,language} longest_wait_seconds{queue} wait_seconds{queue,language,outcome} handle_seconds{queue,language} \
+    talk_seconds{queue,language} hold_seconds{queue,language} wrap_up_seconds{queue,language} agents{queue,state} \
+    agent_state_seconds_total{state,reason} offers_total{queue,outcome} speed_of_answer_seconds{queue,window} \
+    abandonment_ratio{queue,window} service_level_ratio{queue,window,definition} transfers_total{queue,kind,outcome} \
+    ?callbacks_total{queue,outcome} ?voicemails_total{queue,outcome} ?survey_answers_total{queue,language,question,answer} \
+    ?estimated_wait_error_seconds{queue} dispatch_seconds{} invariant_violations_total{rule} \
+    sip_requests_total{method,code_class,transport} sip_transactions{} registrations{} media_sessions{} rtp_packets_total{direction} \
+    rtp_lost_total{} rtp_jitter_seconds{} mos_score{} flow_steps_total{flow,step,outcome} core_events_total{event} \
+    core_handle_seconds{} core_inbox_depth{} spool_records{} ?certificate_expiry_seconds{} build_info{version}";
+
+#[test]
+fn every_figure_of_the_design_is_there_from_the_start() {
+    let config = config();
+    let metrics = Metrics::new(&config);
+    metrics.configured(at(0));
+    let text = metrics.render(&config, &View::default(), at(0), &Edges::default());
+    let mut seen = 0;
+    for (name, labels) in DESIGNED.split_whitespace().filter_map(|series| series.strip_suffix('}')?.split_once('{')) {
+        let found = |name: &str| {
+            let lines = text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+            lines.map(String::from).collect::<Vec<_>>()
+        };
+        if let Some(later) = name.strip_prefix('?') {
+            assert!(found(&format!("careline_{later}")).is_empty(), "{later} is no longer for later");
+            continue;
+        }
+        let lines = ["", "_count"].map(|end| found(&format!("careline_{name}{end}"))).concat();
+        let has = |line: &String| labels.split(',').all(|label| label.is_empty() || line.contains(&format!("{label}=\"")));
+        assert!(!lines.is_empty() && lines.iter().all(has), "careline_{name} with {labels}: {lines:?}");
+        let value = |line: &String| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+        assert!(name == "build_info" || lines.iter().all(|line| value(line) == 0.0 || value(line).is_nan()), "{lines:?}");
+        seen += 1;
+    }
+    assert_eq!(seen, 42);
+    let every = [series::COUNTERS, series::SECONDS, series::GAUGES, series::HISTOGRAMS].concat();
+    let mut written: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let mut tabled: Vec<&str> = every.iter().map(|(name, _)| *name).collect();
+    written.sort_unstable();
+    tabled.sort_unstable();
+    assert_eq!(written, tabled, "the table is what is written, from the start");
+}

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Instant;
 
 const BILLING_IN_SPANISH: &str = "+13125550102";
+const DANIELA_IS_READY: &str = r#""name":"Daniela Ortiz","state":"ready""#;
 
 /// The program itself, at the test's first address.
 struct Server {
@@ -61,7 +62,7 @@ fn a_drain_takes_no_new_calls_and_ends_with_the_last_one() {
     assert!(server.answers(&network, 9, "OPTIONS").starts_with("SIP/2.0 200"));
     assert!(ask(server.http, "GET /readyz", "").starts_with("HTTP/1.1 200"));
     let mut phone = Phone::start(&network, 1, 1004, 700.0, server.sip);
-    phone.registers();
+    server.view(DANIELA_IS_READY);
     server.process.signal("-HUP");
     server.process.says("configuration reloaded diff=nothing changed");
     let talking = Caller::dial(&network, 3, server.sip, BILLING_IN_SPANISH);
@@ -93,7 +94,7 @@ fn a_second_signal_ends_the_calls_at_once() {
     let network = Network::new();
     let mut server = Server::start(&network);
     let mut phone = Phone::start(&network, 1, 1004, 700.0, server.sip);
-    phone.registers();
+    server.view(DANIELA_IS_READY);
     let caller = Caller::dial(&network, 3, server.sip, BILLING_IN_SPANISH);
     phone.rings();
     phone.accept();

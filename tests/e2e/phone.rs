@@ -62,11 +62,6 @@ impl Phone {
         self.address
     }
 
-    /// Waits until its registration is in force.
-    pub fn registers(&mut self) {
-        self.wait_for("REGISTER_OK");
-    }
-
     /// Waits until it rings.
     pub fn rings(&mut self) {
         self.wait_for("CALL_INCOMING");

@@ -175,6 +175,8 @@ impl Switchboard {
             sip_transactions: self.endpoint.transactions() as u64,
             registrations: self.endpoint.registered() as u64,
             media_sessions: self.media.sessions() as u64,
+            media_room: self.media.room() as u64,
+            draining: self.endpoint.draining(),
             records_written: records.written,
             records_doubled: records.doubled,
             records_spooled: records.spooled,

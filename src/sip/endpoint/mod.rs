@@ -130,6 +130,10 @@ impl Endpoint {
         self.draining = true;
     }
 
+    pub fn draining(&self) -> bool {
+        self.draining
+    }
+
     pub fn counts(&self) -> Counts {
         self.counts
     }
