@@ -1,6 +1,7 @@
 //! Whatever comes in, nothing panics, nothing grows without bound, and no message takes long.
 
 use crate::wire::{ANSWER, OFFER, START, ms, open_settings, settings};
+use careline::sip::transport::{Framer, Piece};
 use careline::sip::{Endpoint, Flow, Output, Random, Report};
 use std::path::Path;
 
@@ -103,4 +104,47 @@ fn the_largest_messages_come_back() {
             }
         }
     }
+}
+
+/// However a stream is cut on its way, the same messages come out of it; nothing makes the framer hold more than it may.
+#[test]
+fn a_stream_is_cut_alike_however_it_comes() {
+    let corpus = corpus();
+    for seed in 0..400 {
+        let mut dice = Random::seeded(seed);
+        let mut stream = Vec::new();
+        for _ in 0..6 {
+            let mut message = corpus[(dice.draw() % corpus.len() as u64) as usize].clone();
+            if dice.draw() % 2 == 0 {
+                mutate(&mut message, &mut dice, &corpus);
+            }
+            stream.extend_from_slice(&message);
+            stream.extend_from_slice(&b"\r\n\r\n"[..(dice.draw() % 5) as usize]);
+        }
+        let whole = pieces(&stream, || usize::MAX);
+        assert_eq!(pieces(&stream, || 1), whole, "seed {seed}");
+        assert_eq!(pieces(&stream, || 1 + (dice.draw() % 900) as usize), whole, "seed {seed}");
+        assert!(whole.iter().all(|piece| !matches!(piece, Piece::Message(bytes) if bytes.len() > MESSAGE)), "seed {seed}");
+    }
+}
+
+const MESSAGE: usize = 4096;
+
+/// What a stream that comes in such chunks is cut into, to the first piece that cannot be told from the next.
+fn pieces(stream: &[u8], mut chunk: impl FnMut() -> usize) -> Vec<Piece> {
+    let mut framer = Framer::new(MESSAGE, 64);
+    let (mut at, mut found) = (0, Vec::new());
+    while at < stream.len() {
+        let end = at.saturating_add(chunk()).min(stream.len());
+        framer.room().extend_from_slice(&stream[at..end]);
+        at = end;
+        while let Some(piece) = framer.next_piece() {
+            match piece {
+                // How much of it is there depends on how it came.
+                Piece::Lost(_) => return found,
+                piece => found.push(piece),
+            }
+        }
+    }
+    found
 }
