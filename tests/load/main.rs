@@ -1,7 +1,7 @@
 //! `careline load` against a centre of its own: what it counts, and that it says so when calls are lost.
 
-#[path = "load/centre.rs"]
 mod centre;
+mod network;
 
 use centre::{Centre, Wanted};
 use serde_json::Value;
