@@ -1,7 +1,7 @@
 //! An agent at work: what they are doing, and what they asked to do next.
 
 use super::call::Segment;
-use crate::model::{CallId, OfferId, Time};
+use crate::model::{CallId, OfferId, QueueId, Time};
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,18 @@ impl NotReadyReason {
     }
 }
 
+/// So many missed calls are remembered of an agent.
+pub const MISSED_MAX: usize = 60;
+
+/// An offer that rang out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// When it began to ring.
+    pub at: Time,
+    /// `None`: a call for this agent's own hands.
+    pub queue: Option<QueueId>,
+}
+
 /// What the core remembers of an agent. Its configuration is beside it, in `Config::agents`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Agent {
@@ -83,6 +95,8 @@ pub struct Agent {
     pub reachable: bool,
     /// Offers in a row that rang out.
     pub no_answers: u32,
+    /// Offers that rang out since the agent last said that they are ready, or logged in; the newest [`MISSED_MAX`], the oldest first.
+    pub missed: std::collections::VecDeque<Missed>,
     pub logged_in_at: Time,
     pub calls_since_login: u64,
     pub idle_since: Time,
@@ -92,6 +106,15 @@ pub struct Agent {
     pub busy: std::collections::VecDeque<(Time, Time)>,
     /// The segment whose wrap-up is under way.
     pub wrapping: Option<(CallId, Segment, Duration)>,
+}
+
+impl Agent {
+    pub fn miss(&mut self, missed: Missed) {
+        self.missed.push_back(missed);
+        if self.missed.len() > MISSED_MAX {
+            self.missed.pop_front();
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -282,6 +282,7 @@ impl Acd {
         self.end_segment(id, leg, false, out);
         if self.calls.contains(id) {
             self.return_to_queue(id, out);
+            self.apologize(id, out);
         }
     }
 

@@ -68,6 +68,7 @@ impl Desk {
             own: Vec::new(),
             reachable: true,
             no_answers: 0,
+            missed: VecDeque::new(),
             logged_in_at: Time(0),
             calls_since_login: 0,
             idle_since: Time(0),

@@ -11,9 +11,12 @@ use super::offer::caller_of;
 use super::todo::Step;
 use super::visit::Asks;
 use crate::ivr::QueueExit;
-use crate::model::{CallId, Class, Destination, Language, Prompt, QueueId, RequirementClass, Time};
+use crate::model::{CallId, Class, Destination, Language, LegId, Prompt, QueueId, RequirementClass, Time};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The prompt for a caller whose agent's telephone vanished.
+pub const APOLOGY: &str = "apology";
 
 /// What comes next for a visit; at the same time the first of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,7 +103,7 @@ impl Acd {
         }
     }
 
-    /// Plays over the music, unless the flow or an agent is being heard.
+    /// What the queue says, unless the flow or an agent is being heard.
     fn announce(&mut self, id: CallId, queue: QueueId, announcement: &Announcement, out: &mut Vec<Command>) {
         let position = self.position(id, queue);
         let call = self.calls.get_mut(id).expect("the call is alive");
@@ -114,9 +117,23 @@ impl Acd {
                 vec![Arc::from("caller_number"), Arc::from(format!("n{position}"))]
             }
         };
+        self.speak_over(id, leg, &names, out);
+    }
+
+    /// To a caller whose agent was lost, over the music of the queue they are back in.
+    pub fn apologize(&mut self, id: CallId, out: &mut Vec<Command>) {
+        let waits = self.calls.get(id).filter(|call| !call.visits.is_empty() && call.over.is_none());
+        if let Some(leg) = waits.and_then(caller_of) {
+            self.speak_over(id, leg, &[Arc::from(APOLOGY)], out);
+        }
+    }
+
+    /// Plays over the music, in the caller's language.
+    fn speak_over(&mut self, id: CallId, leg: LegId, names: &[Arc<str>], out: &mut Vec<Command>) {
         if names.is_empty() {
             return;
         }
+        let call = self.calls.get(id).expect("the call is alive");
         let prompts = names.iter().map(|name| Prompt { language: call.language, name: name.clone() }).collect();
         let play = self.next_play();
         self.calls.get_mut(id).expect("the call is alive").announcement = Some(play);

@@ -41,6 +41,7 @@ pub use event::{Event, LegEnd};
 pub use explain::{WhyChosen, WhyIdle, WhyWaiting};
 pub use fact::Fact;
 pub use figures::Figures;
+pub use ladder::APOLOGY;
 pub use record::CallRecord;
 pub use view::View;
 

@@ -1,7 +1,7 @@
 //! Offers: from the first ring to accepted, refused or withdrawn, and the bridge.
 
 use super::Acd;
-use super::agent::{AgentState, NotReadyReason};
+use super::agent::{AgentState, Missed, NotReadyReason};
 use super::call::{
     Call, Offer, OfferOutcome, OfferRecord, OfferStage, Party, Refusal, Segment, Stage, VisitOutcome, WithdrawWhy, Withdrawal,
 };
@@ -283,6 +283,7 @@ impl Acd {
         let agent = &mut self.desks[seat].agent;
         match refusal {
             Refusal::NoAnswer => {
+                agent.miss(Missed { at: own.rung_at, queue: own.queue });
                 agent.no_answers += 1;
                 if agent.no_answers >= rules.no_answers_max {
                     agent.no_answers = 0;

@@ -34,7 +34,8 @@ impl Acd {
         view.placed = self.own_calls.len() as u64;
         for desk in self.desks.iter() {
             let agent = &desk.agent;
-            view.agents.insert(desk.id, AgentView { state: agent.state, since: agent.since, reachable: agent.reachable });
+            let (wish, missed) = (self.wish(desk.id), agent.missed.iter().copied().collect());
+            view.agents.insert(desk.id, AgentView { state: agent.state, since: agent.since, reachable: agent.reachable, wish, missed });
             for queue in desk.queues.keys() {
                 let queue = view.queues.entry(*queue).or_default();
                 let label = AgentState::LABELS.iter().position(|label| *label == agent.state.label()).expect("every state has its label");

@@ -1,8 +1,8 @@
 //! An agent's day: log-in, ready, not ready, after-call work, log-out, and a station that comes and goes.
 
 use super::Acd;
-use super::agent::{AgentState, NextState, NotReadyReason};
-use super::call::{OfferStage, Refusal, Segment};
+use super::agent::{AgentState, Missed, NextState, NotReadyReason};
+use super::call::{OfferStage, Placed, Refusal, Segment};
 use super::command::Command;
 use super::deadline::Deadline;
 use super::desk::Seat;
@@ -125,6 +125,23 @@ impl Acd {
         !matches!(self.desks[seat].agent.state, AgentState::LoggedOut | AgentState::NotReady(_) | AgentState::Ready)
     }
 
+    /// What an agent asked for and has to wait for, since a caller or after-call work comes first. `None`: nothing, or it is done as soon
+    /// as the code of the house is over by which it was asked.
+    pub fn wish(&self, agent: AgentId) -> Option<NextState> {
+        let agent = &self.desks.by_id(agent)?.agent;
+        let placed = |id: &CallId| self.own_calls.get(*id).is_some_and(|own| own.kind != Placed::InHouse);
+        match agent.state {
+            AgentState::LoggedOut | AgentState::NotReady(_) | AgentState::Ready => None,
+            AgentState::OwnCall if !agent.own.iter().any(placed) => None,
+            _ => agent.next,
+        }
+    }
+
+    /// Offers to this agent that rang out, the oldest first; to be asked before the agent's word that they are ready, which clears them.
+    pub fn missed(&self, agent: AgentId) -> impl Iterator<Item = &Missed> {
+        self.desks.by_id(agent).into_iter().flat_map(|desk| &desk.agent.missed)
+    }
+
     /// The agent of an event; one who is not of this centre is nobody.
     fn known_agent(&mut self, agent: AgentId, event: &'static str, out: &mut Vec<Command>) -> Option<Seat> {
         let seat = self.desks.seat(agent).filter(|seat| self.desks[*seat].known);
@@ -148,6 +165,7 @@ impl Acd {
         }
         (agent.logged_in_at, agent.calls_since_login, agent.no_answers, agent.next) = (now, 0, 0, None);
         agent.busy.clear();
+        agent.missed.clear();
         self.change_agent(seat, AgentState::NotReady(NotReadyReason::LoggedIn), out);
         if !self.desks[seat].agent.own.is_empty() {
             self.go_on_own_call(seat, out);
@@ -173,6 +191,7 @@ impl Acd {
 
     pub fn agent_ready(&mut self, agent: AgentId, out: &mut Vec<Command>) {
         let Some(seat) = self.known_agent(agent, "agent_ready", out) else { return };
+        self.desks[seat].agent.missed.clear();
         if self.is_busy(seat) {
             self.desks[seat].agent.next = Some(NextState::Ready);
             return;

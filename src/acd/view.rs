@@ -1,6 +1,6 @@
 //! What screens need.
 
-use super::agent::AgentState;
+use super::agent::{AgentState, Missed, NextState};
 use super::call::Stage;
 use super::figures::Figures;
 use crate::model::{AgentId, CallId, Class, Language, QueueId, Time};
@@ -51,4 +51,8 @@ pub struct AgentView {
     pub state: AgentState,
     pub since: Time,
     pub reachable: bool,
+    /// As `Acd::wish` says it.
+    pub wish: Option<NextState>,
+    /// Offers that rang out since the agent was last ready by their own word, the oldest first.
+    pub missed: Vec<Missed>,
 }

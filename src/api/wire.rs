@@ -1,11 +1,11 @@
 //! The API's own JSON types. A field is added, never renamed: programs outside rely on them.
 
 use super::{Explanation, Reloaded};
-use crate::acd::agent::AgentState;
+use crate::acd::agent::{self, AgentState, NextState};
 use crate::acd::call::Stage;
 use crate::acd::view::{AgentView, QueueView, WaitingView};
 use crate::acd::{Config, View};
-use crate::model::{Class, Time};
+use crate::model::{Class, QueueId, Time};
 use serde::{Deserialize, Serialize};
 
 /// The centre at one moment.
@@ -25,6 +25,9 @@ pub struct Calls {
     pub queue: u64,
     pub talking: u64,
     pub wrap_up: u64,
+    /// By stations: outward, emergencies, codes of the house.
+    #[serde(default)]
+    pub placed: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +60,19 @@ pub struct Agent {
     pub reason: Option<String>,
     pub state_seconds: f64,
     pub reachable: bool,
+    /// What the agent asked for and has to wait for, since a call or after-call work comes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+    /// Calls that rang out since the agent last said that they are ready.
+    #[serde(default)]
+    pub missed: Vec<Missed>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Missed {
+    pub at: String,
+    /// Empty: a call for the agent's own hands.
+    pub queue: String,
 }
 
 /// What `POST /api/v1/agents/{id}/state` takes.
@@ -136,11 +152,11 @@ impl Centre {
         });
         let agents = view.agents.iter().map(|(id, agent)| {
             let name = config.agents.get(id).map_or_else(String::new, |agent| agent.name.to_string());
-            Agent::new(id.0, name, agent, view.at)
+            Agent::new(id.0, name, agent, view.at, config)
         });
         Centre {
             at: rfc3339(view.at),
-            calls: Calls { flow: view.in_flow, queue: view.in_queue, talking: view.talking, wrap_up: view.wrapping },
+            calls: Calls { flow: view.in_flow, queue: view.in_queue, talking: view.talking, wrap_up: view.wrapping, placed: view.placed },
             queues: queues.collect(),
             agents: agents.collect(),
         }
@@ -183,13 +199,21 @@ impl Waiting {
 }
 
 impl Agent {
-    fn new(id: u64, name: String, agent: &AgentView, now: Time) -> Agent {
+    fn new(id: u64, name: String, agent: &AgentView, now: Time, config: &Config) -> Agent {
         let reason = match agent.state {
             AgentState::NotReady(reason) => Some(reason.label().into()),
             _ => None,
         };
         let state_seconds = now.since(agent.since).as_secs_f64();
-        Agent { id, name, state: agent.state.label().into(), reason, state_seconds, reachable: agent.reachable }
+        let asked = agent.wish.map(|wish| match wish {
+            NextState::Ready => "ready".into(),
+            NextState::NotReady(reason) => reason.label().into(),
+            NextState::LoggedOut => "logged_out".into(),
+        });
+        let named = |id: QueueId| config.queues.get(&id).map_or_else(|| format!("queue-{id}"), |queue| queue.name.to_string());
+        let missed = |one: &agent::Missed| Missed { at: rfc3339(one.at), queue: one.queue.map_or_else(String::new, named) };
+        let missed = agent.missed.iter().map(missed).collect();
+        Agent { id, name, state: agent.state.label().into(), reason, state_seconds, reachable: agent.reachable, asked, missed }
     }
 }
 

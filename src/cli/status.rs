@@ -98,11 +98,11 @@ mod tests {
     fn centre() -> Centre {
         let agent = |id, state: &str, reason: Option<&str>, reachable| {
             let (state, reason) = (state.into(), reason.map(String::from));
-            Agent { id, name: "Ana".into(), state, reason, state_seconds: 61.4, reachable }
+            Agent { id, name: "Ana".into(), state, reason, state_seconds: 61.4, reachable, asked: None, missed: Vec::new() }
         };
         Centre {
             at: "2026-03-02T10:00:00Z".into(),
-            calls: Calls { flow: 1, queue: 2, talking: 3, wrap_up: 4 },
+            calls: Calls { flow: 1, queue: 2, talking: 3, wrap_up: 4, placed: 0 },
             queues: vec![Queue { name: "nurse".into(), open: 2, longest_wait_seconds: 12.3, agents_ready: 0, first: Vec::new() }],
             agents: vec![
                 agent(1001, "not_ready", Some("meal"), true),

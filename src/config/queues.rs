@@ -96,6 +96,8 @@ pub fn read(
         let agents = reserve.count("agents", 1..=1_000, problems).and_then(|count| u32::try_from(count).ok());
         skill.zip(agents)
     });
+    // Whoever waits here may lose their agent.
+    prompt(crate::acd::APOLOGY, &node.at, names, problems);
     let comfort = reader.node("comfort").and_then(|node| comfort(node, names, problems));
     let whisper = reader.flag("whisper", problems);
     if whisper == Some(true) {

@@ -316,6 +316,8 @@ impl Driver {
         let seen = match self.centre.queue_named(who) {
             Some(queue) if what.starts_with("short") => format!("short {}", short(queue)),
             Some(queue) => view.queues[&queue].open.to_string(),
+            None if what.starts_with("wish") => words::wish(&view.agents[&AgentId(number(who))]),
+            None if what.starts_with("missed") => words::missed(&view.agents[&AgentId(number(who))], &self.centre.config, self.now),
             None => words::state_word(view.agents[&AgentId(number(who))].state),
         };
         assert_eq!(seen, what, "{who}");

@@ -1,9 +1,11 @@
 //! The core's commands in the words of a scenario.
 
 use crate::shell::{Party, Shell};
+use careline::acd::agent::{Missed, NextState};
 use careline::acd::call::{Disposition, Stage, VisitOutcome, Withdrawal};
+use careline::acd::view::AgentView;
 use careline::acd::{AgentState, Command, Config, EndWhy, Fact, NotReadyReason, Purpose, Refusal, WithdrawWhy};
-use careline::model::{Destination, LegId, Prompt, QueueId};
+use careline::model::{Destination, LegId, Prompt, QueueId, Time};
 use std::time::Duration;
 
 /// These are compared on every line; others only on lines that name one of their kind.
@@ -117,6 +119,24 @@ pub fn state_word(state: AgentState) -> String {
         AgentState::NotReady(reason) => format!("not-ready {}", reason_word(reason)),
         other => other.label().replace('_', "-"),
     }
+}
+
+pub fn wish(agent: &AgentView) -> String {
+    let wish = match agent.wish {
+        None => "nothing".to_string(),
+        Some(NextState::Ready) => "ready".to_string(),
+        Some(NextState::NotReady(reason)) => reason_word(reason),
+        Some(NextState::LoggedOut) => "logged-out".to_string(),
+    };
+    format!("wish {wish}")
+}
+
+/// Each call that rang out, by its queue and how long ago it began to ring.
+pub fn missed(agent: &AgentView, config: &Config, now: Time) -> String {
+    let one = |missed: &Missed| {
+        format!(" {} {}", missed.queue.map_or_else(|| "direct".to_string(), |queue| queue_name(queue, config)), span(now.since(missed.at)))
+    };
+    format!("missed{}", agent.missed.iter().map(one).collect::<String>())
 }
 
 fn reason_word(reason: NotReadyReason) -> String {

@@ -1,7 +1,7 @@
 //! The pieces of a checkpoint: calls, sessions, offers, agents and the rest.
 
 use super::{Broken, Input, Wire, wire_enum, wire_newtype, wire_struct};
-use crate::acd::agent::{Agent, AgentState, NextState};
+use crate::acd::agent::{Agent, AgentState, Missed, NextState};
 use crate::acd::call::{
     Call, Contact, Deflection, Disposition, Failure, Offer, OfferOutcome, OfferRecord, OfferStage, OwnCall, Party, Place, Segment, Stage,
     Visit, VisitOutcome, VisitRecord, WithdrawWhy, Withdrawal,
@@ -27,8 +27,9 @@ wire_struct! {
     OfferRecord { agent, rung_at, ended_at, outcome }
     OwnCall { kind, agent, to, station, far, placed_at, reached_at, due, held, held_for }
     Agent {
-        state, since, next, own, reachable, no_answers, logged_in_at, calls_since_login, idle_since, busy_from, busy, wrapping,
+        state, since, next, own, reachable, no_answers, missed, logged_in_at, calls_since_login, idle_since, busy_from, busy, wrapping,
     }
+    Missed { at, queue }
     Rest { now, offers, plays, facts, holds, last_offered, occupancy, last_agents, retired }
     Hold { call, until, why }
     Session {

@@ -231,3 +231,65 @@ fn hold_and_retrieve() {
         ",
     );
 }
+
+#[test]
+fn calls_that_rang_out_are_remembered_until_the_agent_is_ready_again() {
+    check(
+        "
+        rules no_answers=2 declined=1s
+        queue nurse    ring=20s
+        agent 1007   nurse  ready
+        09:00:00  call 1 -> nurse       => ring 1 1007
+        09:00:05  1 hangs up            => withdraw 1 1007 caller-left
+        09:00:06  see 1007 missed
+        09:01:00  call 2 -> nurse       => ring 2 1007
+        09:01:20  .                     => withdraw 2 1007 no-answer, ring 2 1007
+        09:01:30  see 1007 missed nurse 20s
+        09:01:40  .                     => withdraw 2 1007 no-answer
+        09:01:50  see 1007 missed nurse 40s nurse 20s
+        09:02:00  1007 break
+        09:02:01  see 1007 missed nurse 60s nurse 40s
+        09:02:10  1007 ready            => ring 2 1007
+        09:02:11  see 1007 missed
+        09:02:12  1007 declines 2       => hold 1007 2 1s
+        09:02:12  see 1007 missed
+        ",
+    );
+}
+
+#[test]
+fn what_is_asked_in_a_call_is_known_at_once() {
+    check(
+        "
+        queue nurse  wrap=30s
+        agent 1007   nurse  ready
+        09:00:00  1007 break
+        09:00:01  see 1007 wish nothing
+        09:00:02  1007 ready
+        09:00:03  call 1 -> nurse       => ring 1 1007
+        09:00:04  1007 answers 1        => bridge 1 1007
+        09:00:05  1007 dials in 50
+        09:00:06  1007 meal
+        09:00:07  see 1007 wish meal
+        09:00:08  1007 ends own
+        09:00:10  1 hangs up            => agent 1007 wrap-up
+        09:00:11  see 1007 wish meal
+        09:00:12  1007 logs out
+        09:00:13  see 1007 wish logged-out
+        09:00:40  .                     => agent 1007 logged-out
+        09:00:41  see 1007 wish nothing
+        ",
+    );
+    check(
+        "
+        queue nurse
+        agent 1007   nurse  ready
+        09:00:00  1007 dials in 50
+        09:00:01  1007 break
+        09:00:02  see 1007 wish nothing
+        09:00:03  1007 ends own         => agent 1007 not-ready break
+        09:00:04  1007 dials out 51
+        09:00:05  see 1007 wish break
+        ",
+    );
+}

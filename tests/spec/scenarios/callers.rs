@@ -172,6 +172,40 @@ fn an_agent_who_vanishes_in_a_call_leaves_the_caller_first_in_line() {
 }
 
 #[test]
+fn a_caller_whose_agent_is_lost_hears_an_apology_once_in_their_language() {
+    check(
+        "
+        queue nurse
+        agent 1007   nurse english=5 spanish=5  ready
+        agent 1008   nurse english=5 spanish=5  not-ready
+        09:00:00  call 1 -> nurse language=es   => ring 1 1007
+        09:00:01  1007 answers 1                => bridge 1 1007
+        09:00:30  1007 vanishes                 => music 1 nurse, play 1 es/apology
+        09:00:40  .                             => play
+        09:00:50  1008 ready                    => ring 1 1008, play
+        09:00:51  1008 answers 1                => bridge 1 1008
+        09:01:30  1008 hangs up                 => end 1, play
+        ",
+    );
+}
+
+#[test]
+fn an_apology_does_not_talk_into_the_next_conversation() {
+    check(
+        "
+        slow plays
+        queue nurse
+        agent 1007   nurse  ready
+        agent 1008   nurse  ready
+        09:00:00  call 1 -> nurse       => ring 1 1007
+        09:00:01  1007 answers 1        => bridge 1 1007
+        09:00:30  1007 vanishes         => play 1 en/apology, ring 1 1008
+        09:00:31  1008 answers 1        => stop 1, bridge 1 1008
+        ",
+    );
+}
+
+#[test]
 fn the_music_stops_when_the_agent_answers() {
     check(
         "
