@@ -66,6 +66,22 @@ fn the_centre_that_the_cases_break_is_good() {
     assert_eq!(said("good", &Case { changes: Vec::new(), expected: Vec::new() }), [""; 0]);
 }
 
+/// A queue records where every caller has heard so, to its end.
+#[test]
+fn a_queue_that_records_behind_its_notice_is_good() {
+    let changes = [
+        ("careline.toml", "needs = \"language >= 5 and billing >= 1\"", "needs = \"language >= 5 and billing >= 1\"\nrecord = true"),
+        (
+            "flows/main.yaml",
+            "barge_in: false}, next: language}",
+            "barge_in: false}, next: notice}\n  notice: {say: {prompt: recording_notice, barge_in: false}, next: language}",
+        ),
+        ("flows/main.yaml", "expect: [emergency, language", "expect: [emergency, notice, language"),
+    ];
+    let changes = changes.map(|(file, from, to)| (file.to_string(), from.to_string(), to.to_string())).to_vec();
+    assert_eq!(said("recorded", &Case { changes, expected: Vec::new() }), [""; 0]);
+}
+
 /// Two queues may send callers to each other for as long as they like: in each they wait. An agent needs no PIN.
 #[test]
 fn what_is_unusual_may_be_good() {

@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod flow;
 pub mod load;
+pub mod recording;
 pub mod serve;
 pub mod simulate;
 mod spans;
@@ -33,6 +34,7 @@ enum Command {
     Demo(demo::Args),
     Flow(flow::Args),
     Load(Box<load::Args>),
+    Recording(recording::Args),
     Status(status::Args),
     Simulate(simulate::Args),
 }
@@ -44,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Load(args) => load::run(&args),
+        Command::Recording(args) => recording::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     }

@@ -15,6 +15,7 @@ pub const ROOT_FIELDS: &[Field] = &[
     Field::required("sip", Kind::Map, "addresses, trunks and limits of SIP"),
     Field::required("http", Kind::Map, "figures and API"),
     Field::required("media", Kind::Map, "addresses of sound"),
+    Field::optional("recording", Kind::Map, "what callers hear before they can be recorded"),
     Field::optional("rules", Kind::Map, "the centre's rules and limits"),
     Field::optional("calendars", Kind::Map, "opening hours"),
     Field::required("skills", Kind::Map, "every skill, by its name"),

@@ -1,9 +1,9 @@
 //! The reference manual of `careline.toml`, printed from the tables by which it is read.
 
-use super::{calendars, centre, ladder, queues, server, trunks};
+use super::{calendars, centre, ladder, queues, recording, server, trunks};
 use crate::model::schema::{Field, table};
 
-const BLOCKS: [(&str, &[Field]); 16] = [
+const BLOCKS: [(&str, &[Field]); 17] = [
     ("The file", centre::ROOT_FIELDS),
     ("[centre]", server::CENTRE_FIELDS),
     ("[sip]", server::SIP_FIELDS),
@@ -11,6 +11,7 @@ const BLOCKS: [(&str, &[Field]); 16] = [
     ("[sip.limits]", server::SIP_LIMIT_FIELDS),
     ("[http]", server::HTTP_FIELDS),
     ("[media]", server::MEDIA_FIELDS),
+    ("[recording]", recording::FIELDS),
     ("[rules]", centre::RULE_FIELDS),
     ("[calendars.NAME]", calendars::FIELDS),
     ("[skills.NAME]", centre::SKILL_FIELDS),

@@ -8,6 +8,7 @@ pub mod ladder;
 pub mod manual;
 pub mod queues;
 pub mod read;
+pub mod recording;
 pub mod secret;
 pub mod server;
 pub mod trunks;
@@ -133,6 +134,9 @@ fn read_centre(now: Time, origin: &Origin, flow: Option<&Path>, problems: &mut V
     flows::check_numbers(&mut numbers, &flows.files, &names.flows, problems);
     let demands = demands(&own, &flows.files);
     let queues = read_queues(&root, &names, &skills, &demands, &mut classes, problems);
+
+    let entered = numbers.values().map(|number| number.config.flow.clone()).collect();
+    recording::check(&root, &names, &recording::Ways { queues: &queues, files: &flows.files, entered }, problems);
 
     let mut warnings = Vec::new();
     let agent_configs = agents.iter().map(|(id, agent)| (*id, &agent.config)).collect();

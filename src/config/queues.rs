@@ -27,7 +27,12 @@ pub const FIELDS: &[Field] = &[
     Field::optional("last_agent", Kind::Span, "a returning caller waits so long for the agent they spoke to last"),
     Field::default("progressive_step", Kind::Timeout, "with `progressive`: one more agent rings after each such span", "5s"),
     Field::default("whisper", Kind::Flag, "speaks queue and language to the agent before the caller is joined", "false"),
-    Field::default("record", Kind::Flag, "records the conversation", "false"),
+    Field::default(
+        "record",
+        Kind::Flag,
+        "records the conversation, sealed, for the key's owner; every flow that leads here says the notice before",
+        "false",
+    ),
     Field::default("closed", Kind::Flag, "takes no callers: they go on with `on_closed`", "false"),
 ];
 pub const COMFORT_FIELDS: &[Field] = &[
@@ -111,9 +116,6 @@ pub fn read(
     let (service_level, short_abandon, progressive_step) = (span("service_level"), span("short_abandon"), span("progressive_step"));
     let (max_wait, last_agent) = (span("max_wait"), span("last_agent"));
     let (record, closed) = (reader.flag("record", problems), reader.flag("closed", problems));
-    if let (Some(true), Some(node)) = (record, reader.node("record")) {
-        problems.push(node.at.problem("this version records nothing: leave `record` out"));
-    }
     Some(QueueConfig {
         name: name.into(),
         needs,

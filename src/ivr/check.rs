@@ -4,7 +4,7 @@ use super::flow::FlowFile;
 use super::node::Verb;
 use super::scope::How;
 use super::words::{FlowName, StepName};
-use crate::model::{Problem, Spot};
+use crate::model::{Language, Problem, Spot};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Steps that no caller can reach.
@@ -24,7 +24,8 @@ pub fn unreachable(file: &FlowFile, problems: &mut Vec<Problem>) {
     }
 }
 
-type Place = (FlowName, StepName);
+/// A step of a flow.
+pub type Place = (FlowName, StepName);
 
 /// Loops that a silent caller would never leave. A wait in a queue is an end: an agent can answer there.
 pub fn endless(files: &[FlowFile], problems: &mut Vec<Problem>) {
@@ -65,6 +66,35 @@ fn way_back(from: &Place, leads: &BTreeMap<Place, BTreeSet<Place>>) -> Option<Ve
         }
     }
     None
+}
+
+/// Every step that a caller who comes in by one of these flows can reach without having heard this prompt to its end.
+pub fn unannounced(files: &[FlowFile], entered: &BTreeSet<FlowName>, notice: &str) -> BTreeSet<Place> {
+    let start_of = |flow: &FlowName| files.iter().find(|file| file.name == *flow).and_then(|file| file.start.clone());
+    let mut open: Vec<Place> = entered.iter().filter_map(|flow| Some((flow.clone(), start_of(flow)?))).collect();
+    let mut reached: BTreeSet<Place> = open.iter().cloned().collect();
+    while let Some((flow, step)) = open.pop() {
+        let file = files.iter().find(|file| file.name == flow).expect("a place of a file");
+        if says(file, &step, notice) {
+            continue;
+        }
+        let within = file.edges.iter().filter(|edge| edge.from == step).map(|edge| (flow.clone(), edge.to.clone()));
+        let beyond = file.handed_to.iter().filter(|(from, _)| *from == step).filter_map(|(_, to)| Some((to.clone(), start_of(to)?)));
+        for place in within.chain(beyond) {
+            if reached.insert(place.clone()) {
+                open.push(place);
+            }
+        }
+    }
+    reached
+}
+
+/// Whether the step says the prompt in every language of its flow, and no key cuts it short.
+fn says(file: &FlowFile, step: &StepName, prompt: &str) -> bool {
+    let Some(Verb::Say(speak)) = file.flow.as_ref().and_then(|flow| flow.steps.get(step)) else { return false };
+    let heard =
+        |language: &Language| speak.say.in_language(*language).iter().any(|said| said.language == *language && *said.name == *prompt);
+    !speak.say.barge_in && file.languages.iter().all(heard)
 }
 
 /// The emergency step is spoken in every language and cannot be cut short; where a clinical number (at `number`) leads to this flow,

@@ -15,6 +15,7 @@ mod sender;
 mod session;
 pub mod socket;
 mod source;
+pub mod tape;
 mod tones;
 mod worker;
 
@@ -158,8 +159,21 @@ impl Media {
 
     /// Who of a call hears whom; a leg without a row hears nobody. With an offer `Event::Joined` follows when it is in force.
     pub fn hear(&self, call: CallId, hearing: Hearing, offer: Option<OfferId>) {
-        let home = (call.0 % self.workers.len() as u64) as usize;
-        self.workers[home].send(Command::Hear { call, hearing, offer });
+        self.home(call).send(Command::Hear { call, hearing, offer });
+    }
+
+    /// Tapes what the legs of a call say to one another, the first on the left, until told to stop or until one of them closes. What is
+    /// said to a party that holds is not taped.
+    pub fn record(&self, call: CallId, sides: [LegId; 2], sink: Box<dyn tape::Sink>) {
+        self.send(sides[0], Command::Record { call, sides, sink });
+    }
+
+    pub fn pause_recording(&self, call: CallId, paused: bool) {
+        self.home(call).send(Command::PauseRecording { call, paused });
+    }
+
+    pub fn stop_recording(&self, call: CallId) {
+        self.home(call).send(Command::StopRecording { call });
     }
 
     /// Closes the leg's sockets; `Event::Closed` follows. A leg that was never open is ignored.
@@ -182,6 +196,10 @@ impl Media {
     /// Packets of all legs since the start, those that are open included.
     pub fn totals(&self) -> &Totals {
         &self.totals
+    }
+
+    fn home(&self, call: CallId) -> &worker::Handle {
+        &self.workers[(call.0 % self.workers.len() as u64) as usize]
     }
 
     fn send(&self, leg: LegId, command: Command) {

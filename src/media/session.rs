@@ -11,6 +11,7 @@ use super::rtcp::{self, Heard, Sent};
 use super::rtp::{HEADER, Header};
 use super::sender::{Sender, samples};
 use super::source::Source;
+use super::tape::Side;
 use super::tones::Detector;
 use crate::leg::negotiate::Agreed;
 use crate::model::{CallId, LegId, PlayId};
@@ -65,6 +66,8 @@ pub struct Session {
     /// The sessions that it hears, and those that hear it.
     pub hears: Vec<u32>,
     pub heard_by: Vec<u32>,
+    /// Its side of its call's tape, while there is one.
+    pub side: Option<Side>,
     /// Where those are summed, if they are several.
     pub mix: Option<Mix>,
     stats: Stats,
@@ -127,6 +130,7 @@ impl Session {
             hold_music: shared.hold_music.clone().map(Music::new),
             hears: Vec::new(),
             heard_by: Vec::new(),
+            side: None,
             mix: None,
             stats: Stats::default(),
             shared,
@@ -181,6 +185,11 @@ impl Session {
     /// The party wants to hear nothing of us.
     pub fn holds(&self) -> bool {
         self.party.as_ref().is_some_and(|party| party.agreed.hold)
+    }
+
+    /// The law that was agreed on.
+    pub fn law(&self) -> Codec {
+        self.party.as_ref().map_or(Codec::Pcmu, |party| party.agreed.codec)
     }
 
     /// Takes a packet from the socket, if it is the party's.
@@ -264,7 +273,7 @@ impl Session {
     /// What the clock brings each 20 ms: a frame, a report, a silence noticed. `held` says that the one party that is heard holds.
     pub fn tick(&mut self, now: u64, held: bool) -> Ticked {
         let mut ticked = Ticked::default();
-        let codec = self.party.as_ref().map_or(Codec::Pcmu, |party| party.agreed.codec);
+        let codec = self.law();
         if let Some(mut play) = self.play.take() {
             self.send_frame(now, play.frame(codec));
             if play.advance() { ticked.done = Some(play.id) } else { self.play = Some(play) }

@@ -7,6 +7,7 @@ use super::library::Sound;
 use super::mix::Mix;
 use super::session::{Kind, Received, Session, Shared, Sockets};
 use super::socket::{Poller, Waker};
+use super::tape::{Side, Sink, Tape};
 use crate::leg::negotiate::Agreed;
 use crate::model::{CallId, Hearing, LegId, OfferId, PlayId};
 use std::collections::BTreeMap;
@@ -69,6 +70,18 @@ pub enum Command {
         hearing: Hearing,
         offer: Option<OfferId>,
     },
+    Record {
+        call: CallId,
+        sides: [LegId; 2],
+        sink: Box<dyn Sink>,
+    },
+    PauseRecording {
+        call: CallId,
+        paused: bool,
+    },
+    StopRecording {
+        call: CallId,
+    },
     Close {
         leg: LegId,
     },
@@ -119,6 +132,7 @@ pub struct Worker {
     free: Vec<u32>,
     legs: BTreeMap<LegId, u32>,
     calls: BTreeMap<CallId, Vec<u32>>,
+    tapes: BTreeMap<CallId, Tape>,
     slots: [Vec<u32>; SLOTS as usize],
     began: Instant,
     /// µs since then, looked up once a turn.
@@ -149,6 +163,7 @@ impl Worker {
             free: Vec::new(),
             legs: BTreeMap::new(),
             calls: BTreeMap::new(),
+            tapes: BTreeMap::new(),
             slots: Default::default(),
             began: Instant::now(),
             now: 0,
@@ -262,9 +277,23 @@ impl Worker {
         if holds {
             return;
         }
+        if self.sessions[index as usize].as_ref().is_some_and(|session| session.side.is_some()) {
+            self.tape(index, &received);
+        }
         for at in 0..listeners {
             let listener = self.sessions[index as usize].as_ref().expect("it is open still").heard_by[at];
             self.pass(index, listener, length, &received);
+        }
+    }
+
+    /// Lays a packet on its call's tape, unless nobody is made to hear it.
+    fn tape(&mut self, index: u32, received: &Received) {
+        let session = self.sessions[index as usize].as_ref().expect("who speaks is open");
+        let heard = session.heard_by.iter().any(|other| self.sessions[*other as usize].as_ref().is_some_and(|other| !other.holds()));
+        if let (Kind::Sound(law), Some(side), true) = (received.kind, session.side, heard)
+            && let Some(tape) = self.tapes.get_mut(&session.call)
+        {
+            tape.hear(self.now, side, law, &received.header, &self.buffer[received.payload.clone()]);
         }
     }
 
@@ -290,6 +319,11 @@ impl Worker {
         };
         let session = self.sessions[index as usize].as_mut().expect("who has a slot is open");
         let ticked = session.tick(self.now, held);
+        if session.side == Some(Side::Left)
+            && let Some(tape) = self.tapes.get_mut(&session.call)
+        {
+            tape.advance(self.now);
+        }
         let leg = session.leg;
         if let Some(play) = ticked.done {
             (self.events)(Event::PlayDone { leg, play });
@@ -316,6 +350,13 @@ impl Worker {
             Command::HoldMusic { track } => self.shared = Arc::new(Shared { hold_music: track, ..(*self.shared).clone() }),
             Command::StopMusic { leg } => self.with(leg, Session::stop_music),
             Command::Hear { call, hearing, offer } => self.hear(call, &hearing, offer),
+            Command::Record { call, sides, sink } => self.record(call, sides, sink),
+            Command::PauseRecording { call, paused } => {
+                if let Some(tape) = self.tapes.get_mut(&call) {
+                    tape.pause(paused);
+                }
+            }
+            Command::StopRecording { call } => self.stop_recording(call),
             Command::Close { leg } => self.close(leg),
             Command::Stop => unreachable!("the loop ends at it"),
             #[cfg(test)]
@@ -326,6 +367,27 @@ impl Worker {
     fn with(&mut self, leg: LegId, work: impl FnOnce(&mut Session)) {
         if let Some(index) = self.legs.get(&leg) {
             work(self.sessions[*index as usize].as_mut().expect("a leg in the table is open"));
+        }
+    }
+
+    fn record(&mut self, call: CallId, sides: [LegId; 2], sink: Box<dyn Sink>) {
+        self.stop_recording(call);
+        let found = sides.map(|leg| self.legs.get(&leg).copied());
+        // The leg that is gone is reported as such: the sink is dropped, and an empty recording is its end.
+        let [Some(left), Some(right)] = found else { return };
+        let laws = [(left, Side::Left), (right, Side::Right)].map(|(index, side)| {
+            let session = self.sessions[index as usize].as_mut().expect("a leg in the table is open");
+            session.side = Some(side);
+            session.law()
+        });
+        self.tapes.insert(call, Tape::new(sink, self.now, laws));
+    }
+
+    fn stop_recording(&mut self, call: CallId) {
+        let Some(tape) = self.tapes.remove(&call) else { return };
+        tape.finish(self.now);
+        for index in self.calls.get(&call).into_iter().flatten() {
+            self.sessions[*index as usize].as_mut().expect("a call's legs are open").side = None;
         }
     }
 
@@ -351,7 +413,11 @@ impl Worker {
     }
 
     fn close(&mut self, leg: LegId) {
-        let Some(index) = self.legs.remove(&leg) else { return };
+        let Some(&index) = self.legs.get(&leg) else { return };
+        if let Some(call) = self.sessions[index as usize].as_ref().filter(|session| session.side.is_some()).map(|session| session.call) {
+            self.stop_recording(call);
+        }
+        self.legs.remove(&leg);
         let session = self.sessions[index as usize].take().expect("a leg in the table is open");
         self.serials[index as usize] = self.serials[index as usize].wrapping_add(1) & 0x7FFF_FFFF;
         self.free.push(index);

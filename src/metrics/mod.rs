@@ -45,9 +45,12 @@ pub struct Edges {
     pub rtp_received: u64,
     pub rtp_sent: u64,
     pub rtp_strangers: u64,
+    /// In the order of [`Edges::RECORDINGS`].
+    pub recordings: [u64; 3],
 }
 
 impl Edges {
+    pub const RECORDINGS: [&str; 3] = ["complete", "incomplete", "failed"];
     pub const SIP_GUARDS: [&str; 6] = ["forbidden", "challenged", "malformed", "overloaded", "timeouts", "retransmitted"];
 }
 
@@ -190,6 +193,9 @@ impl Metrics {
             self.counter(series::RTP_PACKETS, &[("direction", direction)], packets);
         }
         self.counter(series::RTP_STRANGERS, &[], edges.rtp_strangers);
+        for (outcome, recordings) in Edges::RECORDINGS.into_iter().zip(edges.recordings) {
+            self.counter(series::RECORDINGS, &[("outcome", outcome)], recordings);
+        }
         let outcomes = [("written", edges.records_written), ("doubled", edges.records_doubled), ("lost", edges.records_lost)];
         for (outcome, records) in outcomes {
             self.counter(series::RECORDS, &[("outcome", outcome)], records);

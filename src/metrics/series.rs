@@ -101,6 +101,10 @@ pub const RTP_PACKETS: Series = (
     "careline_rtp_packets_total",
     "RTP packets of all media sessions since the start, those that are open included: valid ones received (in) and sent (out).",
 );
+pub const RECORDINGS: Series = (
+    "careline_recordings_total",
+    "Recordings that are over, one a conversation, by outcome: complete; incomplete (the disk was full or slow, and sound is missing); failed (not begun).",
+);
 pub const RTP_STRANGERS: Series = (
     "careline_rtp_strangers_total",
     "RTP and RTCP packets from others than a session's own party, dropped, of all media sessions since the start.",
@@ -162,6 +166,7 @@ pub const COUNTERS: &[Series] = &[
     VIOLATIONS,
     SIP_REQUESTS,
     SIP_GUARD,
+    RECORDINGS,
     RTP_PACKETS,
     RTP_STRANGERS,
     RTP_LOST,

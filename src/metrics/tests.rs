@@ -211,6 +211,7 @@ fn the_edges_count_their_own() {
         rtp_received: 50,
         rtp_sent: 49,
         rtp_strangers: 6,
+        recordings: [3, 1, 0],
         ..Edges::default()
     };
     let text = metrics.render(&config, &View::default(), at(0), &edges);
@@ -229,6 +230,8 @@ fn the_edges_count_their_own() {
         r#"careline_rtp_packets_total{direction="out"} 49"#,
         "careline_rtp_lost_total 1",
         "careline_rtp_strangers_total 6",
+        r#"careline_recordings_total{outcome="complete"} 3"#,
+        r#"careline_recordings_total{outcome="failed"} 0"#,
         r#"careline_rtp_round_trip_seconds_bucket{le="0.05"} 1"#,
         "careline_rtp_round_trip_seconds_count 1",
         r#"careline_rtp_jitter_seconds_bucket{le="0.002"} 0"#,

@@ -8,6 +8,7 @@ mod legs;
 mod reload;
 mod settings;
 mod sinks;
+mod sound;
 mod switchboard;
 mod vigil;
 
@@ -20,7 +21,7 @@ use crate::media::{self, Library, Media};
 use crate::metrics::{Edges, Metrics};
 use crate::model::{CallId, LegId, Time};
 use crate::sip::{self, Arrival, Endpoint, Lines, Random};
-use crate::store::{MasterKey, Store};
+use crate::store::{MasterKey, Recorder, Store};
 use reload::{InForce, Reload};
 use sinks::Sinks;
 use std::sync::Arc;
@@ -66,6 +67,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
     let library = Library::load(&server.prompts_dir).map_err(|problems| problems.join("\n"))?;
     let key = MasterKey::find(None, &server.data_dir)?;
     let store = Store::open(&server.data_dir, &key, &centre)?;
+    let recorder = Recorder::start(&server.data_dir, &key)?;
     let metrics = Arc::new(Metrics::new(&centre));
     metrics.configured(crate::config::now());
     let (configs, config) = watch::channel(Arc::new(InForce { loaded: loaded.clone(), centre: Arc::new(centre.clone()) }));
@@ -101,7 +103,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
                 };
                 endpoint.listen(lines.locals().to_vec());
                 let _ = bound.send(Ok(lines.locals()[0]));
-                let board = Switchboard::new(centre, endpoint, media, sinks, ready_on_register);
+                let board = Switchboard::new(centre, endpoint, media, sinks, recorder, ready_on_register);
                 let now = Instant::now();
                 Loop { configs, board, lines, messages, heard, views, shown: now, changed: true, renewed: now, checked: now }.run().await;
             });
@@ -245,7 +247,7 @@ impl Loop {
             self.board.tick(&mut |flow, bytes| self.lines.send(flow, bytes));
         }
         self.views.send_replace(Arc::new(self.board.core.view(self.board.clock.now())));
-        self.board.finish();
+        self.board.finish(&mut self.heard);
         let _ = done.send(());
     }
 }

@@ -3,7 +3,7 @@
 use crate::acd::{CallRecord, Config, Fact};
 use crate::media;
 use crate::metrics::Metrics;
-use crate::store::{self, Store};
+use crate::store::{self, Sounds, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +37,8 @@ impl Sinks {
         }
     }
 
-    pub fn close(&self, record: &CallRecord) {
-        self.store.write(record);
+    pub fn close(&self, record: &CallRecord, sounds: Sounds) {
+        self.store.write_with(record, sounds);
     }
 
     pub fn handled(&self, event: &'static str, took: Duration) {

@@ -5,13 +5,15 @@
 //! that fails a record is counted as lost and reported: a disk never stops a call.
 
 pub mod record;
+pub mod recording;
 pub mod seal;
 mod spool;
 mod sqlite;
 pub mod wire;
 mod writer;
 
-pub use record::{Names, StoredCall, StoredOffer, StoredSegment, StoredVisit};
+pub use record::{Names, Sounds, StoredCall, StoredOffer, StoredSegment, StoredSound, StoredVisit};
+pub use recording::{Recorder, Recording};
 pub use seal::MasterKey;
 
 use crate::acd::{CallRecord, Config};
@@ -133,7 +135,12 @@ impl Store {
 
     /// Takes one record. Never waits: for no lock, no thread and no disk.
     pub fn write(&self, record: &CallRecord) {
-        let call = StoredCall::new(record, &self.names);
+        self.write_with(record, Sounds::default());
+    }
+
+    /// The same with what the call sounded like, and where it is recorded.
+    pub fn write_with(&self, record: &CallRecord, sounds: Sounds) {
+        let call = StoredCall::new(record, &self.names, sounds);
         let (jobs, _) = self.writer.as_ref().expect("an open store has its writer");
         let Err(refused) = jobs.try_send(WriteJob::Call(Box::new(call))) else { return };
         let (TrySendError::Full(job) | TrySendError::Disconnected(job)) = refused;

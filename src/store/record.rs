@@ -32,7 +32,7 @@ impl Names {
 }
 
 /// One closed call. Times are microseconds since the Unix epoch, spans are microseconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredCall {
     pub call: u64,
     #[serde(with = "phi")]
@@ -51,6 +51,33 @@ pub struct StoredCall {
     pub wrap_up_code: Option<String>,
     pub visits: Vec<StoredVisit>,
     pub segments: Vec<StoredSegment>,
+    #[serde(flatten)]
+    pub sounds: Sounds,
+}
+
+/// What a call sounded like, leg by leg, and the files of its recording, part by part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sounds {
+    pub legs: Vec<StoredSound>,
+    pub recordings: Vec<String>,
+}
+
+/// One leg's sound, as we received it and as its party says that it arrived there. Scores are mean opinion scores from 1 to 4.4.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StoredSound {
+    /// `None`: the caller's.
+    pub agent: Option<u64>,
+    /// Packets.
+    pub received: u64,
+    pub lost: u64,
+    pub jitter: u64,
+    pub score: Option<f64>,
+    pub sent: u64,
+    pub lost_there: Option<u64>,
+    pub jitter_there: Option<u64>,
+    pub score_there: Option<f64>,
+    pub round_trip: Option<u64>,
 }
 
 /// One stay in one queue, in the order entered.
@@ -92,7 +119,7 @@ pub struct StoredSegment {
 }
 
 impl StoredCall {
-    pub fn new(record: &CallRecord, names: &Names) -> StoredCall {
+    pub fn new(record: &CallRecord, names: &Names, sounds: Sounds) -> StoredCall {
         StoredCall {
             call: record.call.0,
             from: record.from.clone(),
@@ -107,6 +134,7 @@ impl StoredCall {
             wrap_up_code: record.wrap_up_code.clone(),
             visits: record.visits.iter().map(|visit| StoredVisit::new(visit, names)).collect(),
             segments: record.segments.iter().map(|segment| StoredSegment::new(segment, names)).collect(),
+            sounds,
         }
     }
 }

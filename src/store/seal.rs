@@ -157,6 +157,12 @@ impl<W: Write> Writer<W> {
         self.write(plain, 0)
     }
 
+    /// Writes elsewhere from now on, and gives back what it wrote to.
+    #[cfg(test)]
+    pub fn redirect(&mut self, out: W) -> W {
+        std::mem::replace(&mut self.out, out)
+    }
+
     /// Marks the end and gives back what it wrote to.
     pub fn finish(mut self) -> Result<W, SealError> {
         self.write(&[], LAST)?;

@@ -1,9 +1,9 @@
-//! The records' database: one row a call, with its visits, offers and segments beside it.
+//! The records' database: one row a call, with its visits, offers, segments, its legs' sound and its recordings beside it.
 //!
 //! Times are microseconds since the Unix epoch and spans microseconds. What holds a number is sealed (`caller`, `called`); its
 //! `…_fingerprint` is a keyed hash by which a number's calls are found. `keys` holds the wrapped keys of both.
 
-use super::record::{StoredCall, StoredOffer, StoredSegment, StoredVisit};
+use super::record::{Sounds, StoredCall, StoredOffer, StoredSegment, StoredSound, StoredVisit};
 use super::seal::{Columns, MasterKey};
 use crate::model::Phi;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params};
@@ -62,6 +62,25 @@ const SCHEMA: &str = "
         transferred INTEGER NOT NULL,
         PRIMARY KEY (call, segment)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS sounds (
+        call INTEGER NOT NULL REFERENCES calls, leg INTEGER NOT NULL,
+        agent INTEGER,
+        received INTEGER NOT NULL,
+        lost INTEGER NOT NULL,
+        jitter INTEGER NOT NULL,
+        mos REAL,
+        sent INTEGER NOT NULL,
+        lost_there INTEGER,
+        jitter_there INTEGER,
+        mos_there REAL,
+        round_trip INTEGER,
+        PRIMARY KEY (call, leg)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS recordings (
+        call INTEGER NOT NULL REFERENCES calls, part INTEGER NOT NULL,
+        file TEXT NOT NULL,
+        PRIMARY KEY (call, part)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 pub struct Database {
@@ -114,6 +133,7 @@ impl Database {
             if insert_call(&transaction, &self.columns, call)? {
                 insert_visits(&transaction, call)?;
                 insert_segments(&transaction, call)?;
+                insert_sounds(&transaction, call)?;
                 new += 1;
             }
         }
@@ -153,6 +173,7 @@ impl Database {
             (call.from, call.to) = (Phi(from), Phi(to));
             call.visits = self.visits(call.call).map_err(wrong)?;
             call.segments = self.segments(call.call).map_err(wrong)?;
+            call.sounds = self.sounds(call.call).map_err(wrong)?;
             calls.push(call);
         }
         Ok(calls)
@@ -173,6 +194,14 @@ impl Database {
     fn segments(&self, call: u64) -> rusqlite::Result<Vec<StoredSegment>> {
         let mut segments = self.connection.prepare_cached("SELECT * FROM segments WHERE call = ? ORDER BY segment")?;
         segments.query_map([signed(call)], read_segment)?.collect()
+    }
+
+    fn sounds(&self, call: u64) -> rusqlite::Result<Sounds> {
+        let mut legs = self.connection.prepare_cached("SELECT * FROM sounds WHERE call = ? ORDER BY leg")?;
+        let mut recordings = self.connection.prepare_cached("SELECT file FROM recordings WHERE call = ? ORDER BY part")?;
+        let legs = legs.query_map([signed(call)], read_sound)?.collect::<rusqlite::Result<_>>()?;
+        let recordings = recordings.query_map([signed(call)], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        Ok(Sounds { legs, recordings })
     }
 }
 
@@ -252,6 +281,31 @@ fn insert_segments(transaction: &Transaction, call: &StoredCall) -> rusqlite::Re
     Ok(())
 }
 
+fn insert_sounds(transaction: &Transaction, call: &StoredCall) -> rusqlite::Result<()> {
+    let mut legs = transaction.prepare_cached("INSERT INTO sounds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    for (number, leg) in (1i64..).zip(&call.sounds.legs) {
+        legs.execute(params![
+            signed(call.call),
+            number,
+            leg.agent.map(signed),
+            signed(leg.received),
+            signed(leg.lost),
+            signed(leg.jitter),
+            leg.score,
+            signed(leg.sent),
+            leg.lost_there.map(signed),
+            leg.jitter_there.map(signed),
+            leg.score_there,
+            leg.round_trip.map(signed),
+        ])?;
+    }
+    let mut recordings = transaction.prepare_cached("INSERT INTO recordings VALUES (?, ?, ?)")?;
+    for (part, file) in (1i64..).zip(&call.sounds.recordings) {
+        recordings.execute(params![signed(call.call), part, file])?;
+    }
+    Ok(())
+}
+
 /// The call without its children, and its sealed numbers.
 fn read_call(row: &Row) -> rusqlite::Result<(StoredCall, [Vec<u8>; 2])> {
     let call = StoredCall {
@@ -268,6 +322,7 @@ fn read_call(row: &Row) -> rusqlite::Result<(StoredCall, [Vec<u8>; 2])> {
         wrap_up_code: row.get("wrap_up_code")?,
         visits: Vec::new(),
         segments: Vec::new(),
+        sounds: Sounds::default(),
     };
     Ok((call, [row.get("caller")?, row.get("called")?]))
 }
@@ -303,6 +358,22 @@ fn read_segment(row: &Row) -> rusqlite::Result<StoredSegment> {
         held: unsigned(row.get("held")?),
         wrap_up: row.get::<_, Option<i64>>("wrap_up")?.map(unsigned),
         transferred: row.get("transferred")?,
+    })
+}
+
+fn read_sound(row: &Row) -> rusqlite::Result<StoredSound> {
+    let optional = |column: &str| row.get::<_, Option<i64>>(column).map(|value| value.map(unsigned));
+    Ok(StoredSound {
+        agent: optional("agent")?,
+        received: unsigned(row.get("received")?),
+        lost: unsigned(row.get("lost")?),
+        jitter: unsigned(row.get("jitter")?),
+        score: row.get("mos")?,
+        sent: unsigned(row.get("sent")?),
+        lost_there: optional("lost_there")?,
+        jitter_there: optional("jitter_there")?,
+        score_there: row.get("mos_there")?,
+        round_trip: optional("round_trip")?,
     })
 }
 

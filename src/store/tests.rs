@@ -32,6 +32,24 @@ impl Drop for Directory {
 const CALLER: &str = "+13125550123";
 const CALLED: &str = "+13125550100";
 
+/// A caller who was heard and who reported, and an agent of whom nothing came.
+fn sounds() -> Sounds {
+    let caller = StoredSound {
+        agent: None,
+        received: 100,
+        lost: 2,
+        jitter: 3_000,
+        score: Some(4.25),
+        sent: 99,
+        lost_there: Some(1),
+        jitter_there: Some(4_000),
+        score_there: Some(4.125),
+        round_trip: Some(40_000),
+    };
+    let agent = StoredSound { agent: Some(1004), sent: 7, ..StoredSound::default() };
+    Sounds { legs: vec![caller, agent], recordings: vec!["1-1.sealed".into(), "1-2.sealed".into()] }
+}
+
 fn record(call: u64) -> CallRecord {
     let (start, second) = (Time(1_700_000_000_000_000 + call), Duration::from_secs(1));
     let spanish = Language::new("es").unwrap();
@@ -101,10 +119,10 @@ fn a_record_reads_back_whole_and_once() {
     let store = open(&directory, &key, Limits::default());
     assert_eq!(store.next_call(), CallId(1));
     for call in [1, 2, 2, 3, 1] {
-        store.write(&record(call));
+        store.write_with(&record(call), sounds());
     }
     store.flush();
-    let expected: Vec<StoredCall> = (1..=3).map(|call| StoredCall::new(&record(call), &Names::default())).collect();
+    let expected: Vec<StoredCall> = (1..=3).map(|call| StoredCall::new(&record(call), &Names::default(), sounds())).collect();
     assert_eq!(store.records().unwrap(), expected);
     assert_eq!(store.close(), Status { written: 3, doubled: 2, spooled: 0, lost: 0 });
     assert_eq!(read_from(directory.path(), &key, CALLER).unwrap().len(), 3);
@@ -163,7 +181,7 @@ fn what_a_stopped_centre_left_in_the_spool_is_written_at_the_next_start() {
     std::fs::write(left.with_extension("part"), &bytes[..bytes.len() - 1]).unwrap();
     std::fs::remove_file(left).unwrap();
     let store = open(&directory, &key, Limits::default());
-    assert_eq!(store.records().unwrap(), [StoredCall::new(&record(7), &Names::default())]);
+    assert_eq!(store.records().unwrap(), [StoredCall::new(&record(7), &Names::default(), Sounds::default())]);
     assert_eq!(store.next_call(), CallId(8));
 }
 

@@ -39,6 +39,10 @@ impl Centre {
         self.node.sip()
     }
 
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Waits until the view satisfies.
     pub fn wait(&self, what: &str, satisfied: impl Fn(&View) -> bool) -> Arc<View> {
         let mut views = self.node.views();

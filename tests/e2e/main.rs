@@ -8,6 +8,7 @@ mod network;
 mod phone;
 mod process;
 mod reached;
+mod recorded;
 mod refused;
 mod reload;
 mod sound;

@@ -2,7 +2,7 @@
 
 use crate::loadgen::ledger::{CallerEntry, CallerStep, OfferEntry, OfferStep};
 use crate::model::{Phi, Time};
-use crate::store::{StoredCall, StoredOffer, StoredSegment, StoredVisit};
+use crate::store::{Sounds, StoredCall, StoredOffer, StoredSegment, StoredVisit};
 use std::time::Duration;
 
 pub const AGENT: u64 = 1004;
@@ -46,6 +46,7 @@ fn record(disposition: &str, ended: u64, visits: Vec<StoredVisit>, segments: Vec
         wrap_up_code: None,
         visits,
         segments,
+        sounds: Sounds::default(),
     }
 }
 

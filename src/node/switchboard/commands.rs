@@ -1,10 +1,12 @@
 //! What the core asks for: one arm a command.
 
 use super::{HeldBack, Switchboard, local};
-use crate::acd::{Command, EndWhy, Event, Purpose, WithdrawWhy, command::Show};
+use crate::acd::command::{RecordAction, Show};
+use crate::acd::{Command, EndWhy, Event, Purpose, WithdrawWhy};
 use crate::leg::{Ending, Input, Leg, Order};
-use crate::model::{AgentId, CallId, Destination, LegId, OfferId, QueueId};
+use crate::model::{AgentId, CallId, Destination, Hearing, LegId, OfferId, QueueId};
 use crate::node::legs::{Entry, Role};
+use crate::node::sound;
 use crate::sip;
 
 impl Switchboard {
@@ -19,14 +21,35 @@ impl Switchboard {
             Command::Withdraw { leg, why, .. } => {
                 self.tell(leg, Input::End(Ending::Withdrawn { elsewhere: why == WithdrawWhy::AnsweredElsewhere }));
             }
-            Command::Hear { call, matrix, bridged } => self.media.hear(call, matrix, bridged),
+            Command::Hear { call, matrix, bridged } => self.hear(call, matrix, bridged),
             Command::EndLeg { leg, why } => self.tell(leg, Input::End(Ending::Done { code: refusal_code(why) })),
-            Command::CloseRecord(record) => self.sinks.close(&record),
+            Command::CloseRecord(record) => {
+                let ready = self.sound.record(record);
+                self.write(ready);
+            }
+            Command::Record { call, action } => self.record(call, action),
             Command::Note { fact, .. } => self.sinks.note(&fact),
             // Asked for by no flow and no queue that `config` lets through.
-            Command::Lookup { .. } | Command::Record { .. } | Command::Divert { .. } => {
-                unreachable!("the configuration offers no lookup, recording or diversion")
+            Command::Lookup { .. } | Command::Divert { .. } => {
+                unreachable!("the configuration offers no lookup and no diversion")
             }
+        }
+    }
+
+    fn hear(&mut self, call: CallId, matrix: Hearing, bridged: Option<OfferId>) {
+        match sound::pair(&matrix, |leg| self.legs.get(leg).is_some_and(|entry| entry.role == Role::Caller)) {
+            Some(pair) => self.pairs.insert(call, pair),
+            None => self.pairs.remove(&call),
+        };
+        self.media.hear(call, matrix, bridged);
+    }
+
+    fn record(&mut self, call: CallId, action: RecordAction) {
+        match (action, self.pairs.get(&call)) {
+            (RecordAction::Start, Some(pair)) => self.media.record(call, *pair, self.sound.begin(call, self.clock.now())),
+            (RecordAction::Start, None) => tracing::error!(%call, "nobody to record"),
+            (RecordAction::Pause | RecordAction::Resume, _) => self.media.pause_recording(call, action == RecordAction::Pause),
+            (RecordAction::Stop, _) => self.media.stop_recording(call),
         }
     }
 

@@ -9,18 +9,21 @@ use super::clock::Clock;
 use super::legs::Legs;
 use super::settings;
 use super::sinks::Sinks;
+use super::sound::{self, Sound};
 use crate::acd::{self, Acd, AgentState, Command, Config, Event, LegEnd};
 use crate::config::Loaded;
 use crate::leg::negotiate::{Codec, Local};
 use crate::leg::{Ending, Input, Order};
 use crate::media::{self, Library, Media};
 use crate::metrics::Edges;
-use crate::model::{AgentId, LegId, OfferId, Phi, QueueId, Time};
+use crate::model::{AgentId, CallId, LegId, OfferId, Phi, QueueId, Time};
 use crate::sip::{self, Endpoint, Output};
+use crate::store::Recorder;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::mpsc;
 
 /// An INVITE that waits for its station to be free of the offer before.
 struct HeldBack {
@@ -37,6 +40,9 @@ pub struct Switchboard {
     pub endpoint: Endpoint,
     pub media: Media,
     pub sinks: Sinks,
+    sound: Sound,
+    /// Who talks with whom, the caller first.
+    pairs: BTreeMap<CallId, [LegId; 2]>,
     /// Makes an agent ready when their station logs them in.
     pub ready_on_register: bool,
     /// No new calls: the node is stopping.
@@ -62,7 +68,7 @@ pub struct Switchboard {
 }
 
 impl Switchboard {
-    pub fn new(config: Config, endpoint: Endpoint, media: Media, sinks: Sinks, ready_on_register: bool) -> Switchboard {
+    pub fn new(config: Config, endpoint: Endpoint, media: Media, sinks: Sinks, recorder: Recorder, ready_on_register: bool) -> Switchboard {
         let clock = Clock::start();
         let queues = config.queues.iter().map(|(id, queue)| (*id, queue.name.clone())).collect();
         Switchboard {
@@ -75,6 +81,8 @@ impl Switchboard {
             endpoint,
             media,
             sinks,
+            sound: Sound::new(recorder),
+            pairs: BTreeMap::new(),
             ready_on_register,
             draining: false,
             refused: 0,
@@ -138,7 +146,11 @@ impl Switchboard {
             media::Event::PlayDone { leg, play } => self.events.push_back(Event::PlayDone { leg, play }),
             media::Event::Key { leg, key } => self.events.push_back(Event::DigitsEntered { leg, digits: Phi(key.to_string()) }),
             media::Event::Joined { offer } => self.events.push_back(Event::Bridged { offer }),
-            media::Event::Closed { stats, .. } => self.sinks.media_closed(&stats),
+            media::Event::Closed { leg, stats } => {
+                self.sinks.media_closed(&stats);
+                let ready = self.sound.closed(leg, &stats);
+                self.write(ready);
+            }
             media::Event::Silent { leg } => self.fell_silent(leg),
         }
         self.settle(send);
@@ -169,6 +181,7 @@ impl Switchboard {
     /// What the edges hold, for the metrics.
     pub fn edges(&self, inbox: usize) -> Edges {
         let records = self.sinks.status();
+        let recordings = self.sound.outcomes();
         let guards = self.endpoint.counts();
         Edges {
             core_inbox: inbox as u64,
@@ -177,6 +190,7 @@ impl Switchboard {
             media_sessions: self.media.sessions() as u64,
             media_room: self.media.room() as u64,
             draining: self.endpoint.draining(),
+            recordings: [recordings.complete, recordings.incomplete, recordings.failed],
             records_written: records.written,
             records_doubled: records.doubled,
             records_spooled: records.spooled,
@@ -203,8 +217,26 @@ impl Switchboard {
         }
     }
 
-    /// Waits until every record is written.
-    pub fn finish(self) {
+    /// Writes a record, if all of it is known.
+    fn write(&mut self, ready: sound::Ready) {
+        if let Some((record, sounds)) = ready {
+            self.pairs.remove(&record.call);
+            self.sinks.close(&record, sounds);
+        }
+    }
+
+    /// Waits until every record is written. `heard` is what the media still says while it ends.
+    pub fn finish(mut self, heard: &mut mpsc::UnboundedReceiver<media::Event>) {
+        drop(self.media);
+        while let Ok(event) = heard.try_recv() {
+            if let media::Event::Closed { leg, stats } = event {
+                self.sinks.media_closed(&stats);
+                if let Some((record, sounds)) = self.sound.closed(leg, &stats) {
+                    self.sinks.close(&record, sounds);
+                }
+            }
+        }
+        self.sound.rest().into_iter().for_each(|(record, sounds)| self.sinks.close(&record, sounds));
         self.sinks.finish();
     }
 

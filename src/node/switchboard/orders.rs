@@ -44,7 +44,10 @@ impl Switchboard {
                 let signalled = dialog.and_then(|dialog| self.endpoint.flow(dialog)).map_or(agreed.remote.ip(), |flow| flow.remote.ip());
                 self.media.negotiate(leg, agreed, signalled);
             }
-            (Order::CloseMedia, _) => self.media.close(leg),
+            (Order::CloseMedia, _) => {
+                self.sound.closing(leg, role);
+                self.media.close(leg);
+            }
             (Order::Report(report), _) => self.events.extend(core_event(leg, role, report)),
             (Order::Accept { sdp }, Some(dialog)) => self.endpoint.accept(now, dialog, sdp.as_bytes(), out),
             (Order::Reject { code }, Some(dialog)) => self.endpoint.reject(now, dialog, code, out),

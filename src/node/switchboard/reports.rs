@@ -75,7 +75,10 @@ impl Switchboard {
     /// A leg's media, or a line for the person on call why there is none: at most one a second, whoever calls.
     pub(super) fn open(&mut self, call: CallId, leg: LegId) -> Option<SocketAddr> {
         match self.media.open(call, leg) {
-            Ok(address) => Some(address),
+            Ok(address) => {
+                self.sound.opened(call, leg);
+                Some(address)
+            }
             Err(error) => {
                 if self.shortage.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) {
                     self.shortage = Some(Instant::now());
