@@ -70,11 +70,11 @@ pub fn export(data_dir: &Path, what: &str, out: &Path) -> Result<Exported, Strin
     let (mut sound, mut problems) = (Vec::new(), Vec::new());
     for file in &files {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (title, chunks, torn) = recording::read(file, &key).map_err(|error| format!("{}: {error}", file.display()))?;
+        let read = recording::read(file, &key).map_err(|error| format!("{}: {error}", file.display()))?;
         // Before anybody can listen.
-        note_access(data_dir, &format!("recording export call={} file={name}", title.call))?;
-        lay(&name, &chunks, &mut sound, &mut problems)?;
-        problems.extend(torn.map(|error| format!("{name}: {error}; what was before is exported")));
+        note_access(data_dir, &format!("recording export call={} file={name}", read.title.call))?;
+        lay(&name, &read.chunks, &mut sound, &mut problems)?;
+        problems.extend(read.error.map(|error| format!("{name}: {error}; what was before is exported")));
     }
     write(out, &sound).map_err(|error| format!("{}: {error}", out.display()))?;
     Ok(Exported { samples: sound.len() as u64, problems })

@@ -208,16 +208,25 @@ pub fn files(data_dir: &Path, call: u64) -> Vec<PathBuf> {
     files.into_iter().map(|(_, path)| path).collect()
 }
 
-/// A recording's title and its chunks up to the last whole one, and what keeps the rest from being read.
-pub fn read(path: &Path, key: &MasterKey) -> Result<(Title, Vec<Vec<u8>>, Option<SealError>), SealError> {
+/// A recording as it is read back.
+#[derive(Debug)]
+pub struct Read {
+    pub title: Title,
+    /// Up to the last whole one.
+    pub chunks: Vec<Vec<u8>>,
+    /// What keeps the rest from being read.
+    pub error: Option<SealError>,
+}
+
+pub fn read(path: &Path, key: &MasterKey) -> Result<Read, SealError> {
     let mut reader = Reader::new(BufReader::new(File::open(path)?), key)?;
     let title = reader.chunk()?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or(SealError::Altered)?;
     let mut chunks = Vec::new();
     loop {
         match reader.chunk() {
             Ok(Some(chunk)) => chunks.push(chunk),
-            Ok(None) => return Ok((title, chunks, None)),
-            Err(error) => return Ok((title, chunks, Some(error))),
+            Ok(None) => return Ok(Read { title, chunks, error: None }),
+            Err(error) => return Ok(Read { title, chunks, error: Some(error) }),
         }
     }
 }
@@ -253,7 +262,7 @@ mod tests {
         assert_eq!(outcomes, Outcomes { complete: 2, ..Outcomes::default() });
         let files = files(&data, 7);
         assert_eq!(files.len(), 2);
-        let (title, chunks, error) = read(&files[0], &key).unwrap();
+        let Read { title, chunks, error } = read(&files[0], &key).unwrap();
         assert_eq!(title, Title { call: 7, part: 1, began_at: 5 });
         assert!(chunks == [&b"some words"[..], b"and more"] && error.is_none());
         assert!(matches!(read(&files[0], &MasterKey::random()), Err(SealError::WrongKey)));
@@ -272,7 +281,7 @@ mod tests {
         let bytes = fs::read(file).unwrap();
         // The last chunk is 4 + 16 bytes: 30 less tears the one before it.
         fs::write(file, &bytes[..bytes.len() - 30]).unwrap();
-        let (_, chunks, error) = read(file, &key).unwrap();
+        let Read { chunks, error, .. } = read(file, &key).unwrap();
         assert_eq!(chunks, [[1; 100], [2; 100]]);
         assert!(matches!(error, Some(SealError::Torn)));
         fs::remove_dir_all(data).unwrap();
@@ -303,7 +312,7 @@ mod tests {
         thread.end(1, true);
         drop(kept);
         assert_eq!(thread.counts.incomplete.load(Ordering::Relaxed), 1);
-        let (_, chunks, error) = read(&files(&data, 7)[0], &key).unwrap();
+        let Read { chunks, error, .. } = read(&files(&data, 7)[0], &key).unwrap();
         assert!(chunks == [b"before"] && error.is_some());
         fs::remove_dir_all(data).unwrap();
     }
@@ -320,7 +329,7 @@ mod tests {
         recording.write(vec![2; 10]);
         drop((recording, recorder));
         assert_eq!(counts.incomplete.load(Ordering::Relaxed), 1);
-        assert_eq!(read(&files(&data, 7)[0], &key).unwrap().1, [[2; 10]]);
+        assert_eq!(read(&files(&data, 7)[0], &key).unwrap().chunks, [[2; 10]]);
         fs::remove_dir_all(data).unwrap();
     }
 }

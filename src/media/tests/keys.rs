@@ -69,7 +69,7 @@ fn a_text_telephone_is_passed_bit_for_bit() {
         let (mut caller, mut agent) = (centre.party_with(CALLER, deaf), centre.party_with(AGENT, deaf));
         centre.media.hear(CALL, hearing::bridge(CALLER, AGENT), Some(OfferId(9)));
         centre.event();
-        let bit = |n: usize| if (n / 176) % 3 == 0 { 1800.0 } else { 1400.0 };
+        let bit = |n: usize| if (n / 176).is_multiple_of(3) { 1800.0 } else { 1400.0 };
         let baudot = (0..8000).map(|n| (9000.0 * (2.0 * std::f64::consts::PI * bit(n) * n as f64 / 8000.0).sin()) as i16);
         let sound: Vec<u8> = baudot.map(|sample| codec::encode(codec, sample)).chain(0..=255).collect();
         for part in sound.chunks(FRAME) {
