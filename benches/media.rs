@@ -131,7 +131,7 @@ fn media() -> Media {
     let samples: Vec<i16> = (0..64 * 8000).map(|n| ((n * 37) % 20_000) as i16 - 10_000).collect();
     library.add_track("hold-music", &samples);
     let settings =
-        Settings { address: IpAddr::from([127, 79, 0, 1]), ports: 20_000..=29_999, workers: 1, silence: Duration::from_secs(10) };
+        Settings { addresses: vec![IpAddr::from([127, 79, 0, 1])], ports: 20_000..=29_999, workers: 1, silence: Duration::from_secs(10) };
     Media::start(settings, Arc::new(library), |_| {}).expect("media starts")
 }
 

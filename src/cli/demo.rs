@@ -91,7 +91,7 @@ fn at_demo_pace(loaded: &mut Loaded, listen: Option<std::net::IpAddr>) {
             loaded.server.listen_on(address);
         }
         // Records of invented people stay apart from a real centre's, and from those of a demo on another address.
-        let records = format!("demo-{}", loaded.server.sip.listen.ip());
+        let records = format!("demo-{}", loaded.server.sip.listen[0].ip());
         loaded.server.data_dir.push(records);
     });
 }
@@ -116,7 +116,7 @@ fn plan(loaded: &Loaded, args: &Args) -> Result<Plan, String> {
     }
     let agents = seats.into_iter().map(|(agent, account)| Station { agent: agent.0, password: account.password.0.clone() }).collect();
     Ok(Plan {
-        server: server.sip.listen,
+        server: server.sip.listen[0],
         seed: args.seed,
         calls_per_minute: args.calls_per_minute,
         arrivals_for: args.takes,
@@ -266,7 +266,7 @@ async fn settle(centre: &Centre, status: &Status, show: &mut Show) -> Option<Str
 }
 
 fn how_to_join(loaded: &Loaded, args: &Args) -> Vec<String> {
-    let (sip, http) = (loaded.server.sip.listen, loaded.server.http.listen);
+    let (sip, http) = (loaded.server.sip.listen[0], loaded.server.http.listen);
     let mut notes = vec![
         String::new(),
         format!(

@@ -30,17 +30,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// Moves the centre to another address; its ports stay.
+    /// Moves the centre to another address, and to that alone; its ports stay.
     pub fn listen_on(&mut self, address: IpAddr) {
-        self.sip.listen.set_ip(address);
+        self.sip.listen.truncate(1);
+        self.sip.listen[0].set_ip(address);
         self.http.listen.set_ip(address);
-        self.media.address = address;
+        self.media.addresses = vec![address];
     }
 }
 
 #[derive(Clone, Debug)]
 pub struct Sip {
-    pub listen: SocketAddr,
+    /// One at least.
+    pub listen: Vec<SocketAddr>,
     pub transports: Transports,
     pub realm: Arc<str>,
     pub trunks: Vec<Trunk>,
@@ -87,7 +89,8 @@ pub struct Http {
 
 #[derive(Clone, Debug)]
 pub struct Media {
-    pub address: IpAddr,
+    /// One at least; the first is a party's whose own is of neither family.
+    pub addresses: Vec<IpAddr>,
     pub ports: RangeInclusive<u16>,
     /// A party of whom nothing is heard for so long is asked by SIP whether they are there.
     pub silence: Duration,
@@ -121,7 +124,12 @@ pub const CENTRE_FIELDS: &[Field] = &[
 ];
 
 pub const SIP_FIELDS: &[Field] = &[
-    Field::default("listen", Kind::Text, "address and port for SIP; one address, not all (0.0.0.0)", "127.0.0.1:5060"),
+    Field::default(
+        "listen",
+        Kind::List,
+        "address and port for SIP, or several: 192.0.2.1:5060, [2001:db8::1]:5060; each one address, not all (0.0.0.0)",
+        "127.0.0.1:5060",
+    ),
     Field::default("transports", Kind::Text, "what carries SIP on that port: `both`, `udp` or `tcp`", "both"),
     Field::required("realm", Kind::Text, "the realm of the stations' passwords"),
     Field::optional("trunks", Kind::Map, "parties that send calls to our numbers, and take ours"),
@@ -152,7 +160,7 @@ pub const HTTP_FIELDS: &[Field] = &[
     Field::optional("token_env", Kind::Text, "an environment variable with the token"),
 ];
 pub const MEDIA_FIELDS: &[Field] = &[
-    Field::default("address", Kind::Text, "the address of sound (RTP); one address, not all (0.0.0.0)", "127.0.0.1"),
+    Field::default("address", Kind::List, "the address of sound (RTP), or one for IPv4 and one for IPv6; not all (0.0.0.0)", "127.0.0.1"),
     Field::default("ports", Kind::Text, "its ports: first-last", "20000-29999"),
     Field::default("silence", Kind::Timeout, "a party who sends nothing for so long is asked by SIP whether they are there", "10s"),
 ];
@@ -164,6 +172,9 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
     let sip = block("sip").and_then(|node| sip(node, dir, problems));
     let http = block("http").and_then(|node| http(node, dir, problems));
     let media = block("media").and_then(|node| media(node, problems));
+    if let (Some(sip), Some(media), Some(node)) = (&sip, &media, block("media")) {
+        same_families(sip, media, node, problems);
+    }
     let centre = centre?;
     let name = centre.text("name", problems);
     let on_register = centre.word("on_register", &[("ready", OnRegister::Ready), ("not_ready", OnRegister::NotReady)], problems);
@@ -186,8 +197,7 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
 
 fn sip(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Sip> {
     let reader = Reader::open(node, "[sip]", SIP_FIELDS, problems)?;
-    let listen = parsed(&reader, "listen", "127.0.0.1:5060", problems);
-    named_address(&reader, "listen", listen.map(|listen: SocketAddr| listen.ip()), "127.0.0.1:5060", problems);
+    let listen = named(&reader, "listen", "127.0.0.1:5060", SocketAddr::ip, problems);
     let words = [("both", Transports::Both), ("udp", Transports::Udp), ("tcp", Transports::Tcp)];
     let transports = reader.word("transports", &words, problems);
     let realm = reader.text("realm", problems);
@@ -199,7 +209,16 @@ fn sip(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Sip> {
     let empty = Node { at: node.at.clone(), value: crate::model::tree::Value::Map(Vec::new()) };
     let limits = Reader::open(reader.node("limits").unwrap_or(&empty), "[sip.limits]", SIP_LIMIT_FIELDS, problems)?;
     let limits = sip_limits(&limits, problems)?;
-    Some(Sip { listen: listen?, transports: transports?, realm: realm?.into(), trunks, probe_timeout: probe_timeout?, limits })
+    Some(Sip { listen, transports: transports?, realm: realm?.into(), trunks, probe_timeout: probe_timeout?, limits })
+}
+
+/// Who calls in by one family is told an address of sound of the same.
+fn same_families(sip: &Sip, media: &Media, node: &Node, problems: &mut Vec<Problem>) {
+    let heard = |listen: &SocketAddr| media.addresses.iter().any(|address| address.is_ipv4() == listen.is_ipv4());
+    if let Some(deaf) = sip.listen.iter().find(|listen| !heard(listen)) {
+        let example = if deaf.is_ipv4() { "192.0.2.1" } else { "2001:db8::1" };
+        problems.push(node.at.choose(format!("who calls {deaf} would hear nothing: `address` names none of its family"), [example]));
+    }
 }
 
 fn sip_limits(reader: &Reader, problems: &mut Vec<Problem>) -> Option<SipLimits> {
@@ -242,8 +261,12 @@ fn http(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Http> {
 
 fn media(node: &Node, problems: &mut Vec<Problem>) -> Option<Media> {
     let reader = Reader::open(node, "[media]", MEDIA_FIELDS, problems)?;
-    let address = parsed(&reader, "address", "127.0.0.1", problems);
-    named_address(&reader, "address", address, "127.0.0.1", problems);
+    let addresses = named(&reader, "address", "127.0.0.1", |address: &IpAddr| *address, problems);
+    if let (Some(node), 2..) = (reader.node("address"), addresses.len())
+        && (addresses.len() > 2 || addresses[0].is_ipv4() == addresses[1].is_ipv4())
+    {
+        problems.push(node.at.choose("sound has one address, or one of IPv4 and one of IPv6", ["[\"192.0.2.1\", \"2001:db8::1\"]"]));
+    }
     let silence = reader.span("silence", problems);
     let text = reader.text("ports", problems)?;
     let ports = text.split_once('-').and_then(|(first, last)| Some(first.trim().parse::<u16>().ok()?..=last.trim().parse::<u16>().ok()?));
@@ -251,16 +274,32 @@ fn media(node: &Node, problems: &mut Vec<Problem>) -> Option<Media> {
     if let (None, Some(node)) = (&ports, reader.node("ports")) {
         problems.push(node.at.choose(format!("`{text}` is no range of ports: first-last, from 1024, four at least"), ["20000-29999"]));
     }
-    Some(Media { address: address?, ports: ports?, silence: silence? })
+    Some(Media { addresses, ports: ports?, silence: silence? })
 }
 
-/// Others are told this address, in Contact and SDP: they cannot call back an address that stands for all.
-fn named_address(reader: &Reader, name: &str, address: Option<IpAddr>, example: &str, problems: &mut Vec<Problem>) {
-    if let (Some(node), Some(address)) = (reader.node(name), address)
-        && address.to_canonical().is_unspecified()
-    {
-        problems.push(node.at.choose(format!("`{name}` is told to others: {address} leads nobody back; name one address"), [example]));
+/// A list of addresses, or its default. Others are told them, in Contact and SDP: they cannot call back one that stands for all.
+fn named<T: std::str::FromStr>(
+    reader: &Reader,
+    name: &str,
+    example: &'static str,
+    ip: impl Fn(&T) -> IpAddr,
+    problems: &mut Vec<Problem>,
+) -> Vec<T> {
+    let mut found: Vec<T> = Vec::new();
+    for (text, at) in reader.texts(name, problems) {
+        match text.parse() {
+            Ok(address) if ip(&address).to_canonical().is_unspecified() => {
+                let address = ip(&address);
+                problems.push(at.choose(format!("`{name}` is told to others: {address} leads nobody back; name one address"), [example]));
+            }
+            Ok(address) => found.push(address),
+            Err(_) => problems.push(at.choose(format!("`{text}` is not what `{name}` needs"), [example])),
+        }
     }
+    if found.is_empty() {
+        found.extend(example.parse().ok());
+    }
+    found
 }
 
 fn parsed<T: std::str::FromStr>(reader: &Reader, name: &str, example: &str, problems: &mut Vec<Problem>) -> Option<T> {

@@ -37,8 +37,8 @@ use worker::{Command, Worker};
 /// Where sound lives on this machine.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The address that media sockets are bound to and SDP names.
-    pub address: IpAddr,
+    /// The addresses that media sockets are bound to and SDP names: one, or one of IPv4 and one of IPv6.
+    pub addresses: Vec<IpAddr>,
     /// Each leg takes an even port for RTP and the odd one above it for RTCP.
     pub ports: RangeInclusive<u16>,
     /// Threads; one for each processor core is right.
@@ -72,7 +72,7 @@ impl std::error::Error for OpenError {}
 
 /// The centre's sound. Dropping it closes every leg and ends the threads.
 pub struct Media {
-    address: IpAddr,
+    addresses: Vec<IpAddr>,
     first_port: u16,
     /// Pairs of ports in the range.
     pairs: usize,
@@ -90,8 +90,8 @@ impl Media {
     pub fn start(settings: Settings, library: Arc<Library>, events: impl Fn(Event) + Send + Sync + 'static) -> io::Result<Media> {
         let first_port = settings.ports.start().next_multiple_of(2);
         let pairs = (usize::from(*settings.ports.end()) + 1).saturating_sub(usize::from(first_port)) / 2;
-        if pairs == 0 || settings.workers == 0 {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "media needs a pair of ports and a worker"));
+        if pairs == 0 || settings.workers == 0 || settings.addresses.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "media needs an address, a pair of ports and a worker"));
         }
         socket::raise_open_files()?;
         let events: Arc<dyn Fn(Event) + Send + Sync> = Arc::new(events);
@@ -101,12 +101,18 @@ impl Media {
         let shared = Arc::new(Shared { hold_music, tones, totals: totals.clone(), silence: settings.silence.as_micros() as u64 });
         let start = |index| Worker::start(index, shared.clone(), events.clone());
         let workers = (0..settings.workers).map(start).collect::<io::Result<Vec<_>>>()?;
-        Ok(Media { address: settings.address, first_port, pairs, next_pair: 0, library, workers, homes: BTreeMap::new(), totals })
+        Ok(Media { addresses: settings.addresses, first_port, pairs, next_pair: 0, library, workers, homes: BTreeMap::new(), totals })
     }
 
-    /// Opens a leg's sockets and gives the address of its RTP. Both legs of a call share a worker.
+    /// Opens a leg's sockets at our first address, and gives the address of its RTP. Both legs of a call share a worker.
     pub fn open(&mut self, call: CallId, leg: LegId) -> Result<SocketAddr, OpenError> {
-        let (address, sockets) = self.bind()?;
+        self.open_towards(call, leg, self.addresses[0])
+    }
+
+    /// As [`Media::open`], at an address of the party's own family if we have one.
+    pub fn open_towards(&mut self, call: CallId, leg: LegId, party: IpAddr) -> Result<SocketAddr, OpenError> {
+        let own = self.addresses.iter().find(|address| address.is_ipv4() == party.to_canonical().is_ipv4());
+        let (address, sockets) = self.bind(*own.unwrap_or(&self.addresses[0]))?;
         let home = (call.0 % self.workers.len() as u64) as usize;
         assert!(self.homes.insert(leg, home).is_none(), "leg {leg} is opened once");
         self.workers[home].send(Command::Open { call, leg, sockets });
@@ -210,7 +216,7 @@ impl Media {
     }
 
     /// The next free pair of ports. The kernel is the judge of what is free: others may use ports of the range too.
-    fn bind(&mut self) -> Result<(SocketAddr, Sockets), OpenError> {
+    fn bind(&mut self, address: IpAddr) -> Result<(SocketAddr, Sockets), OpenError> {
         if self.homes.len() >= self.pairs {
             return Err(OpenError::OutOfPorts);
         }
@@ -218,8 +224,8 @@ impl Media {
             let pair = self.next_pair;
             self.next_pair = (pair + 1) % self.pairs;
             let port = self.first_port + 2 * pair as u16;
-            match socket::bind_pair(self.address, port) {
-                Ok((rtp, rtcp)) => return Ok((SocketAddr::new(self.address, port), Sockets { rtp, rtcp })),
+            match socket::bind_pair(address, port) {
+                Ok((rtp, rtcp)) => return Ok((SocketAddr::new(address, port), Sockets { rtp, rtcp })),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => return Err(OpenError::OutOfFiles),
                 Err(error) => return Err(OpenError::Socket(error)),

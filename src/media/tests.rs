@@ -52,7 +52,7 @@ impl Centre {
     fn with_ports(host: u8, ports: RangeInclusive<u16>) -> Centre {
         let (sender, events) = mpsc::channel();
         let library = Arc::new(library());
-        let settings = Settings { address: IpAddr::from([127, 78, host, 1]), ports, workers: 1, silence: Duration::from_secs(10) };
+        let settings = Settings { addresses: vec![IpAddr::from([127, 78, host, 1])], ports, workers: 1, silence: Duration::from_secs(10) };
         let media = Media::start(settings, library.clone(), move |event| sender.send(event).unwrap_or_default()).unwrap();
         Centre { media, library, events, host }
     }

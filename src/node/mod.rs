@@ -79,22 +79,24 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
         // Fails only when the loop has ended.
         let _ = events.send(event);
     };
-    let no_media = |error: &dyn std::fmt::Display| format!("media on {}: {error}", server.media.address);
+    let no_media = |error: &dyn std::fmt::Display| format!("media on {:?}: {error}", server.media.addresses);
     let mut media = Media::start(settings::media(&server), Arc::new(library), report).map_err(|error| no_media(&error))?;
     // Better now than at the first caller.
-    media.open(CallId(0), LegId(0)).map_err(|error| no_media(&error))?;
-    media.close(LegId(0));
+    for address in &server.media.addresses {
+        media.open_towards(CallId(0), LegId(0), *address).map_err(|error| no_media(&error))?;
+        media.close(LegId(0));
+    }
     let (bound, ready) = std::sync::mpsc::sync_channel(1);
     let sinks = Sinks::new(store, metrics.clone());
     let ready_on_register = settings::ready_on_register(&server);
-    let (listen, transports, streams) = (server.sip.listen, settings::transports(&server), settings::streams(&server));
+    let (listen, transports, streams) = (server.sip.listen.clone(), settings::transports(&server), settings::streams(&server));
     let mut endpoint = Endpoint::new(settings::sip(&server, &centre), Random::system());
     let thread = std::thread::Builder::new()
         .name("signalling".into())
         .spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for one thread");
             runtime.block_on(async move {
-                let lines = match Lines::bind(&[listen], transports, streams) {
+                let lines = match Lines::bind(&listen, transports, streams) {
                     Ok(lines) => lines,
                     Err(error) => {
                         let _ = bound.send(Err(format!("SIP on {error}")));

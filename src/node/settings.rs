@@ -72,7 +72,7 @@ pub fn streams(server: &Server) -> sip::Streams {
 
 pub fn media(server: &Server) -> media::Settings {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    media::Settings { address: server.media.address, ports: server.media.ports.clone(), workers, silence: server.media.silence }
+    media::Settings { addresses: server.media.addresses.clone(), ports: server.media.ports.clone(), workers, silence: server.media.silence }
 }
 
 pub fn ready_on_register(server: &Server) -> bool {

@@ -17,10 +17,14 @@ pub struct Caller {
 impl Caller {
     /// Calls `number` at `server` from the test's address `index`.
     pub fn dial(network: &Network, index: u8, server: SocketAddr, number: &str) -> Caller {
-        let address = SocketAddr::new(network.address(index), 5060);
+        Caller::dial_from(network, SocketAddr::new(network.address(index), 5060), server, &["-s", number])
+    }
+
+    /// The same from any address, with further arguments for SIPp.
+    pub fn dial_from(network: &Network, address: SocketAddr, server: SocketAddr, arguments: &[&str]) -> Caller {
         let ear = Ear::open(address.ip());
         let port = ear.port().to_string();
-        let sipp = sipp(network, address, server, &["-sf", SCENARIO, "-s", number, "-m", "1", "-key", "rtp_port", &port]);
+        let sipp = sipp(network, address, server, &[&["-sf", SCENARIO, "-m", "1", "-key", "rtp_port", &port], arguments].concat());
         Caller { ear, sipp, address }
     }
 

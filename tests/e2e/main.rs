@@ -17,6 +17,7 @@ mod stopped;
 mod strangers;
 mod vanished;
 mod volume;
+mod ways;
 
 use caller::Caller;
 use network::Network;

@@ -62,7 +62,8 @@ impl Switchboard {
         let (Purpose::Offer(offer), &Destination::Agent(agent)) = (purpose, target) else {
             unreachable!("the core dials agents only");
         };
-        let Some(address) = self.open(call, leg) else {
+        let station = self.endpoint.station(&agent.to_string());
+        let Some(address) = self.open(call, leg, station) else {
             // Our shortage, not the agent's fault.
             self.events.push_back(Event::OfferFailed { offer });
             return;

@@ -16,7 +16,7 @@ impl Switchboard {
             R::Incoming { dialog, who: sip::Caller::Station(_), .. } => {
                 self.endpoint.reject(self.clock.now(), dialog, 403, &mut self.outputs)
             }
-            R::Incoming { dialog, from, to, sdp, .. } => self.incoming(dialog, from, to, sdp),
+            R::Incoming { dialog, from, to, sdp, source, .. } => self.incoming((dialog, source), from, to, sdp),
             R::Cancelled { dialog } => self.dialog(dialog, Input::Cancelled),
             R::Acked { dialog, sdp } => self.dialog(dialog, Input::Acked { sdp: text(sdp) }),
             R::Alerting { dialog, .. } => self.dialog(dialog, Input::Alerting),
@@ -50,10 +50,10 @@ impl Switchboard {
         }
     }
 
-    fn incoming(&mut self, dialog: DialogId, from: Phi<String>, to: String, sdp: Option<Vec<u8>>) {
+    fn incoming(&mut self, (dialog, source): (DialogId, SocketAddr), from: Phi<String>, to: String, sdp: Option<Vec<u8>>) {
         let now = self.clock.now();
         let (call, leg) = (CallId(mint(&mut self.next_call)), LegId(mint(&mut self.next_leg)));
-        let Some(address) = self.open(call, leg).filter(|_| !self.draining) else {
+        let Some(address) = self.open(call, leg, Some(source)).filter(|_| !self.draining) else {
             self.media.close(leg);
             self.refused += 1;
             self.endpoint.reject(now, dialog, 503, &mut self.outputs);
@@ -72,9 +72,14 @@ impl Switchboard {
         }
     }
 
-    /// A leg's media, or a line for the person on call why there is none: at most one a second, whoever calls.
-    pub(super) fn open(&mut self, call: CallId, leg: LegId) -> Option<SocketAddr> {
-        match self.media.open(call, leg) {
+    /// A leg's media, at an address of the party's own family where it is known; or a line for the person on call why there is none: at most
+    /// one a second, whoever calls.
+    pub(super) fn open(&mut self, call: CallId, leg: LegId, party: Option<SocketAddr>) -> Option<SocketAddr> {
+        let opened = match party {
+            Some(party) => self.media.open_towards(call, leg, party.ip()),
+            None => self.media.open(call, leg),
+        };
+        match opened {
             Ok(address) => {
                 self.sound.opened(call, leg);
                 Some(address)

@@ -161,6 +161,11 @@ impl Endpoint {
         self.registrar.users()
     }
 
+    /// Where the user's station was last, if it is registered.
+    pub fn station(&self, user: &str) -> Option<SocketAddr> {
+        self.registrar.newest(user).map(|binding| binding.flow.remote)
+    }
+
     pub fn is_registered(&self, user: &str) -> bool {
         self.registrar.newest(user).is_some()
     }
