@@ -46,6 +46,9 @@ pub struct Sip {
     pub transports: Transports,
     pub realm: Arc<str>,
     pub trunks: Vec<Trunk>,
+    /// RFC 4028: how long a call lasts that nobody refreshes, and the least that we let others ask for.
+    pub session_expires: Duration,
+    pub session_min: Duration,
     /// A party who does not answer for so long when asked whether they are there is gone.
     pub probe_timeout: Duration,
     pub limits: SipLimits,
@@ -139,6 +142,13 @@ pub const SIP_FIELDS: &[Field] = &[
         "a party who does not answer for so long when asked whether they are there is gone",
         "4s",
     ),
+    Field::default(
+        "session_expires",
+        Kind::Timeout,
+        "a call that nobody has refreshed for so long is over; refreshed at half of it (RFC 4028)",
+        "30m",
+    ),
+    Field::default("session_min", Kind::Timeout, "the least that others may ask for instead; RFC 4028 wants 90s at least", "90s"),
     Field::optional("limits", Kind::Map, "how much of anything there may be"),
 ];
 pub const SIP_LIMIT_FIELDS: &[Field] = &[
@@ -209,7 +219,20 @@ fn sip(node: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Sip> {
     let empty = Node { at: node.at.clone(), value: crate::model::tree::Value::Map(Vec::new()) };
     let limits = Reader::open(reader.node("limits").unwrap_or(&empty), "[sip.limits]", SIP_LIMIT_FIELDS, problems)?;
     let limits = sip_limits(&limits, problems)?;
-    Some(Sip { listen, transports: transports?, realm: realm?.into(), trunks, probe_timeout: probe_timeout?, limits })
+    let (session_expires, session_min) = (reader.span("session_expires", problems)?, reader.span("session_min", problems)?);
+    if let Some(node) = reader.node("session_expires").filter(|_| session_expires < session_min) {
+        problems.push(node.at.problem("`session_expires` is shorter than `session_min`: we would refuse what we ask for"));
+    }
+    Some(Sip {
+        listen,
+        transports: transports?,
+        realm: realm?.into(),
+        trunks,
+        session_expires,
+        session_min,
+        probe_timeout: probe_timeout?,
+        limits,
+    })
 }
 
 /// Who calls in by one family is told an address of sound of the same.

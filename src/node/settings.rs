@@ -13,7 +13,7 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
         register: trunk.register.as_ref().map(|own| sip::Registration {
             registrar: peer(&own.registrar),
             domain: own.domain.clone(),
-            seconds: u32::try_from(own.lifetime.as_secs()).unwrap_or(u32::MAX),
+            seconds: seconds(own.lifetime),
         }),
         health: trunk.health.map(|own| sip::Health { every: own.every, misses: own.misses }),
         account: trunk.account.as_ref().map(|own| sip::Account { user: own.user.clone(), password: own.password.0.clone() }),
@@ -28,6 +28,7 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
         trunks: server.sip.trunks.iter().map(trunk).collect(),
         numbers: Some(centre.numbers.keys().map(|number| number.to_string()).collect()),
         users: server.agents.iter().map(user).collect(),
+        sessions: sip::Sessions { interval: seconds(server.sip.session_expires), least: seconds(server.sip.session_min) },
         limits: sip::Limits {
             transactions: limits.transactions as usize,
             dialogs: limits.dialogs as usize,
@@ -43,6 +44,10 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
         tcp: transports(server).contains(&sip::Transport::Tcp),
         realm,
     }
+}
+
+fn seconds(span: std::time::Duration) -> u32 {
+    u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
 }
 
 fn peer(peer: &crate::config::trunks::Peer) -> sip::Peer {

@@ -2,6 +2,7 @@
 
 use super::account::Account;
 use super::auth::Credentials;
+use super::session::Sessions;
 use crate::model::{Phi, PhoneNumber};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -336,6 +337,7 @@ pub struct Settings {
     pub users: BTreeMap<String, Credentials>,
     /// Whether there is TCP: what is too big for a datagram goes by it.
     pub tcp: bool,
+    pub sessions: Sessions,
     pub limits: Limits,
 }
 

@@ -3,6 +3,7 @@
 use super::api::{Flow, Peer, Reason, Transport};
 use super::key::{ClientKey, ServerKey, tag};
 use super::message::{Core, Header, Message, NameAddr, Scheme, Start, Uri, address, list};
+use super::session::{Said, Session};
 use super::writer::{contact, finish, header_line, via};
 use crate::model::Time;
 use std::io::Write as _;
@@ -56,6 +57,30 @@ pub struct Attempt {
     pub patience: Option<Time>,
 }
 
+/// A provisional answer of ours that is repeated until its PRACK.
+#[derive(Debug)]
+pub struct Reliable {
+    /// Its RSeq.
+    pub number: u32,
+    pub flow: Flow,
+    pub bytes: Arc<[u8]>,
+    pub interval: Duration,
+    /// Our 200's description, which waits for the PRACK.
+    pub answer: Option<Vec<u8>>,
+    pub resend: Option<Time>,
+    pub end: Option<Time>,
+}
+
+/// One early dialog (RFC 3261 §12.1) of an INVITE of ours.
+#[derive(Debug)]
+pub struct Early {
+    pub tag: Vec<u8>,
+    /// The RSeq of its last answer that had one.
+    pub number: Option<u32>,
+    /// The answer to our offer, if one came that had to arrive.
+    pub sdp: Option<Vec<u8>>,
+}
+
 #[derive(Debug)]
 pub struct Dialog {
     pub stage: Stage,
@@ -81,6 +106,22 @@ pub struct Dialog {
     /// The trunk that it goes through: its challenges are answered.
     pub trunk: Option<Arc<str>>,
     pub attempt: Option<Attempt>,
+    /// Their INVITE requires that provisional answers arrive.
+    pub requires_reliable: bool,
+    pub reliable: Option<Reliable>,
+    /// Who has answered our INVITE provisionally.
+    pub early: Vec<Early>,
+    /// What their last request said of the session.
+    pub said: Said,
+    pub session: Option<Session>,
+    /// The peer takes UPDATE.
+    pub updates: bool,
+    /// What we last described, for refreshes that must offer something.
+    pub own_sdp: Box<[u8]>,
+    /// Our open re-INVITE only refreshes: nobody asked for it.
+    pub refreshes: bool,
+    /// The number of their last INVITE or re-INVITE.
+    pub invite_cseq: u32,
     /// Whether the Call-ID is ours: who retries later after a glare (RFC 3261 §14.1).
     pub own_call_id: bool,
     /// By what another path's copy of its INVITE is known.
@@ -88,7 +129,7 @@ pub struct Dialog {
     pub answer: Option<Answer>,
     /// BYE as soon as our 2xx is acknowledged (RFC 3261 §15: not before).
     pub hang_up: bool,
-    /// Their re-INVITE that waits for our answer.
+    /// Their re-INVITE, or UPDATE with an offer, that waits for our answer.
     pub reoffer_in: Option<ServerKey>,
     /// Our re-INVITE that waits for theirs.
     pub reoffer_out: Option<ClientKey>,
@@ -102,7 +143,9 @@ impl Dialog {
         dialog.local = message.first(Header::To).expect("checked").to_vec();
         dialog.remote = message.first(Header::From).expect("checked").to_vec();
         dialog.remote_tag = core.from_tag().to_vec();
-        dialog.remote_cseq = Some(core.cseq);
+        (dialog.remote_cseq, dialog.invite_cseq) = (Some(core.cseq), core.cseq);
+        dialog.requires_reliable = message.lists(Header::Require, "100rel");
+        (dialog.said, dialog.updates) = (Said::read(message), message.lists(Header::Allow, "UPDATE"));
         dialog.routes = routes(message);
         dialog.retarget(message);
         dialog
@@ -135,6 +178,15 @@ impl Dialog {
             pinned: false,
             trunk: None,
             attempt: None,
+            requires_reliable: false,
+            reliable: None,
+            early: Vec::new(),
+            said: Said::default(),
+            session: None,
+            updates: false,
+            own_sdp: Box::default(),
+            refreshes: false,
+            invite_cseq: 0,
             own_call_id: false,
             merge: None,
             answer: None,
@@ -175,7 +227,17 @@ impl Dialog {
     }
 
     pub fn belongs(&self, core: &Core) -> bool {
-        !matches!(self.stage, Stage::Outgoing { .. }) && self.call_id == core.call_id && self.remote_tag == core.from_tag()
+        let tag = core.from_tag();
+        let known = match self.stage {
+            Stage::Outgoing { .. } => self.early.iter().any(|early| early.tag == tag),
+            _ => self.remote_tag == tag,
+        };
+        known && self.call_id == core.call_id
+    }
+
+    /// Whether a request with an offer may be sent now (RFC 3261 §14.1).
+    pub fn is_free(&self) -> bool {
+        self.stage == Stage::Up && self.reoffer_in.is_none() && self.reoffer_out.is_none() && self.answer.is_none() && !self.hang_up
     }
 
     /// Writes a request in the dialog, and says where it goes. `extra` is header lines; a body is SDP.

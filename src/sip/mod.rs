@@ -10,6 +10,7 @@ mod key;
 pub mod message;
 pub mod random;
 mod registrar;
+mod session;
 mod tally;
 mod timer;
 mod transaction;
@@ -25,4 +26,5 @@ pub use api::{
 pub use auth::Credentials;
 pub use endpoint::Endpoint;
 pub use random::Random;
+pub use session::Sessions;
 pub use transport::{Arrival, Lines, Udp};

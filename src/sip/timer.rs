@@ -29,6 +29,12 @@ pub enum Timer {
     AnswerEnd(DialogId),
     /// When a trunk's next peer is tried.
     PeerPatience(DialogId),
+    /// When a session is refreshed, or ends.
+    Session(DialogId),
+    /// When a provisional answer that must arrive is sent again.
+    ReliableResend(DialogId),
+    /// When no PRACK is coming any more.
+    ReliableEnd(DialogId),
 }
 
 #[derive(Debug, Default)]

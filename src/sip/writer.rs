@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The methods that a dialog or a trunk may use here.
-pub const ALLOW: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER\r\n";
+pub const ALLOW: &str = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER\r\n";
+/// The extensions that we know (RFC 3262, RFC 4028).
+pub const SUPPORTED: &str = "Supported: 100rel, timer\r\n";
 pub const ACCEPT: &str = "Accept: application/sdp\r\n";
 
 /// What every response to one request repeats (RFC 3261 §8.2.6.2), with `received` and `rport` filled in (RFC 3581).
@@ -81,8 +83,8 @@ pub struct Change<'a> {
     pub branch: u64,
     pub cseq: u32,
     pub extra: &'a str,
-    /// A header that `extra` takes the place of.
-    pub without: Option<Header>,
+    /// The headers that `extra` takes the place of.
+    pub without: &'a [Header],
 }
 
 /// The same request for another transaction.
@@ -95,7 +97,7 @@ pub fn rewrite(scratch: &mut Vec<u8>, request: &Message, change: &Change) -> Arc
     for field in &request.fields {
         match field.header {
             Header::Via | Header::ContentLength => {}
-            header if Some(header) == change.without => {}
+            header if change.without.contains(&header) => {}
             Header::CSeq => {
                 let _ = write!(scratch, "CSeq: {} {method}\r\n", change.cseq);
             }

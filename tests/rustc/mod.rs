@@ -22,10 +22,15 @@ impl Drop for Scratch {
 
 /// Writes a crate root that includes `floors` from `src`, and compiles it as `libcareline.rlib` into `out`.
 pub fn compile_floors(src: &Path, floors: &[&str], out: &Path, flags: &[&str]) -> Output {
+    let path = out.join("careline.rs");
+    std::fs::write(&path, root(src, floors)).expect("the root can be written");
+    rustc(flags).args(["--crate-type", "lib", "--crate-name", "careline", "--out-dir"]).arg(out).arg(&path).output().expect("rustc runs")
+}
+
+/// A crate root that includes `floors` from `src`.
+pub fn root(src: &Path, floors: &[&str]) -> String {
     let modules: String = floors.iter().map(|f| format!("#[path = {:?}]\npub mod {f};\n", src.join(f).join("mod.rs"))).collect();
-    let root = out.join("careline.rs");
-    std::fs::write(&root, format!("//! The pure floors alone.\n{modules}")).expect("the root can be written");
-    rustc(flags).args(["--crate-type", "lib", "--crate-name", "careline", "--out-dir"]).arg(out).arg(&root).output().expect("rustc runs")
+    format!("//! The pure floors alone.\n{modules}")
 }
 
 /// `rustc` in the edition of the house, quiet about style.

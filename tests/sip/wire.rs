@@ -2,7 +2,7 @@
 
 use careline::model::Time;
 use careline::sip::auth::{Algorithm, Answer};
-use careline::sip::{Credentials, DialogId, Endpoint, Flow, Invite, Limits, Output, Random, Report, Settings, Target, Trunk};
+use careline::sip::{Credentials, DialogId, Endpoint, Flow, Invite, Limits, Output, Random, Report, Sessions, Settings, Target, Trunk};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,6 +27,7 @@ pub fn settings() -> Settings {
         numbers: Some(["+13125550100".to_string()].into()),
         users: ["1001", "1002"].map(|user| (user.to_string(), Credentials::new(user, "care", &format!("demo-{user}")))).into(),
         tcp: false,
+        sessions: Sessions::default(),
         limits: Limits::default(),
     }
 }

@@ -6,6 +6,7 @@ mod driver;
 mod flows;
 mod language;
 mod ledger;
+mod legs;
 mod random;
 mod replay;
 mod scenarios;

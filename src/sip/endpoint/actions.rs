@@ -7,35 +7,38 @@ use crate::sip::dialog::{Answer, Cancel, Stage, hop_request};
 use crate::sip::key::ClientKey;
 use crate::sip::timer::{T1, T1_X64, Timer};
 use crate::sip::transaction::{Ask, Kind};
-use crate::sip::writer::{ALLOW, contact};
+use crate::sip::writer::{ALLOW, SUPPORTED, contact};
 use std::sync::Arc;
 
 impl Endpoint {
-    /// 180 to their INVITE.
-    pub fn ring(&mut self, now: Time, dialog: DialogId, out: &mut Vec<Output>) {
-        let Some((Stage::Incoming(key), flow)) = self.dialogs.get(&dialog).map(|dialog| (dialog.stage, dialog.flow)) else { return };
-        let extra = format!("Contact: {}\r\n", contact(&flow));
-        self.servers.answer(now, key, (180, extra.as_bytes(), b""), &mut self.timers, out);
-    }
-
     /// 200 to their INVITE, again until its ACK; [`Report::Acked`](crate::sip::Report::Acked) or `Ended { lost }` follows.
     pub fn accept(&mut self, now: Time, dialog: DialogId, sdp: &[u8], out: &mut Vec<Output>) {
         let Some(Stage::Incoming(key)) = self.dialogs.get(&dialog).map(|dialog| dialog.stage) else { return };
-        let extra = self.success_headers(dialog);
+        if let Some(reliable) = self.dialogs.get_mut(&dialog).and_then(|known| known.reliable.as_mut()) {
+            // Not before the PRACK, so that nothing overtakes (RFC 3262 §3).
+            reliable.answer = Some(sdp.to_vec());
+            return;
+        }
+        let extra = self.success_headers(now, dialog, sdp);
         let sent = self.servers.answer(now, key, (200, extra.as_bytes(), sdp), &mut self.timers, out);
         let Some(known) = self.dialogs.get_mut(&dialog) else { return };
         known.stage = Stage::Up;
         self.repeat_answer(now, dialog, sent);
     }
 
-    fn success_headers(&self, dialog: DialogId) -> String {
-        let flow = self.dialogs.get(&dialog).expect("just found").flow;
-        format!("Contact: {}\r\n{ALLOW}", contact(&flow))
+    /// The headers of a 200 that describes a session; it is kept from now on.
+    pub(super) fn success_headers(&mut self, now: Time, id: DialogId, sdp: &[u8]) -> String {
+        let session = self.answer_session(now, id);
+        let dialog = self.dialogs.get_mut(&id).expect("just found");
+        if !sdp.is_empty() {
+            dialog.own_sdp = sdp.into();
+        }
+        format!("Contact: {}\r\n{ALLOW}{SUPPORTED}{session}", contact(&dialog.flow))
     }
 
     fn repeat_answer(&mut self, now: Time, id: DialogId, sent: Option<(Flow, Arc<[u8]>)>) {
         let (Some((flow, bytes)), Some(dialog)) = (sent, self.dialogs.get_mut(&id)) else { return };
-        let cseq = dialog.remote_cseq.expect("their INVITE has one");
+        let cseq = dialog.invite_cseq;
         let answer = dialog.answer.insert(Answer { flow, bytes, cseq, interval: T1, resend: None, end: None });
         self.timers.set(&mut answer.resend, Some(now + T1), Timer::AnswerResend(id));
         self.timers.set(&mut answer.end, Some(now + T1_X64), Timer::AnswerEnd(id));
@@ -131,25 +134,26 @@ impl Endpoint {
 
     /// Offers anew in an established dialog. False if it cannot be done now: another offer is open.
     pub fn reoffer(&mut self, now: Time, dialog: DialogId, sdp: &[u8], out: &mut Vec<Output>) -> bool {
-        let Some(known) = self.dialogs.get_mut(&dialog) else { return false };
-        let free = known.reoffer_in.is_none() && known.reoffer_out.is_none() && known.answer.is_none();
-        if known.stage != Stage::Up || !free {
-            return false;
-        }
-        let key = self.ask_within(now, dialog, ("INVITE", Kind::Reinvite), (ALLOW.as_bytes(), sdp), out);
+        let Some(known) = self.dialogs.get_mut(&dialog).filter(|known| known.is_free()) else { return false };
+        known.own_sdp = sdp.into();
+        let headers = format!("{ALLOW}{SUPPORTED}{}", self.session_headers(dialog));
+        let key = self.ask_within(now, dialog, ("INVITE", Kind::Reinvite), (headers.as_bytes(), sdp), out);
         self.dialogs.get_mut(&dialog).expect("just seen").reoffer_out = Some(key);
         true
     }
 
-    /// 200 to their re-INVITE, with our answer (or, to one without an offer, our offer).
+    /// 200 to their re-INVITE or UPDATE, with our answer (or, to one without an offer, our offer).
     pub fn answer_reoffer(&mut self, now: Time, dialog: DialogId, sdp: &[u8], out: &mut Vec<Output>) {
         let Some(key) = self.dialogs.get_mut(&dialog).and_then(|known| known.reoffer_in.take()) else { return };
-        let extra = self.success_headers(dialog);
+        let extra = self.success_headers(now, dialog, sdp);
+        let invite = self.servers.is_invite(key);
         let sent = self.servers.answer(now, key, (200, extra.as_bytes(), sdp), &mut self.timers, out);
-        self.repeat_answer(now, dialog, sent);
+        if invite {
+            self.repeat_answer(now, dialog, sent);
+        }
     }
 
-    /// Refuses their re-INVITE (488, 491…): the dialog stands as it was.
+    /// Refuses their re-INVITE or UPDATE (488, 491…): the dialog stands as it was.
     pub fn reject_reoffer(&mut self, now: Time, dialog: DialogId, code: u16, out: &mut Vec<Output>) {
         assert!((300..700).contains(&code), "{code} refuses nothing");
         let Some(key) = self.dialogs.get_mut(&dialog).and_then(|known| known.reoffer_in.take()) else { return };

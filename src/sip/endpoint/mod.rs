@@ -1,11 +1,13 @@
 //! The stack's door: messages and timers in, messages and reports out.
 
 mod actions;
+mod early;
 mod outward;
 mod parties;
 mod register;
 mod requests;
 mod responses;
+mod session;
 mod sources;
 mod trunks;
 mod within;
@@ -255,6 +257,9 @@ impl Endpoint {
                 }
                 Timer::AnswerResend(dialog) => self.resend_answer(now, dialog, out),
                 Timer::AnswerEnd(dialog) => self.answer_unacknowledged(now, dialog, out),
+                Timer::Session(dialog) => self.session_due(now, dialog, out),
+                Timer::ReliableResend(dialog) => self.resend_reliable(now, dialog, out),
+                Timer::ReliableEnd(dialog) => self.reliable_unacknowledged(now, dialog, out),
                 Timer::PeerPatience(dialog) => self.patience_ends(now, dialog, out),
             }
         }
@@ -273,8 +278,8 @@ impl Endpoint {
                 out.push(Output::Report(Report::Timeout { dialog: id }));
             }
             Kind::Bye => self.remove(id),
-            Kind::Reinvite | Kind::Other => self.lose(now, id, out),
-            Kind::Cancel | Kind::Register | Kind::Health => {}
+            Kind::Reinvite | Kind::Update | Kind::Other => self.lose(now, id, out),
+            Kind::Cancel | Kind::Prack | Kind::Register | Kind::Health => {}
         }
     }
 
@@ -331,6 +336,13 @@ impl Endpoint {
         self.tags.remove(&dialog.local_tag);
         if let Some(merge) = dialog.merge {
             self.merges.remove(&merge);
+        }
+        if let Some(session) = &mut dialog.session {
+            self.timers.set(&mut session.timer, None, Timer::Session(id));
+        }
+        if let Some(reliable) = &mut dialog.reliable {
+            self.timers.set(&mut reliable.resend, None, Timer::ReliableResend(id));
+            self.timers.set(&mut reliable.end, None, Timer::ReliableEnd(id));
         }
         if let Some(attempt) = &mut dialog.attempt {
             self.timers.set(&mut attempt.patience, None, Timer::PeerPatience(id));

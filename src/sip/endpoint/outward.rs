@@ -9,7 +9,7 @@ use crate::sip::key::ClientKey;
 use crate::sip::message::{Core, Message, Start, escape_user};
 use crate::sip::timer::Timer;
 use crate::sip::transaction::{Ask, Kind};
-use crate::sip::writer::{ALLOW, Change, rewrite};
+use crate::sip::writer::{ALLOW, Change, SUPPORTED, rewrite};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,11 +49,12 @@ impl Endpoint {
         (dialog.pinned, dialog.own_call_id, dialog.local_cseq) = (route.pinned, true, 1);
         dialog.trunk = route.attempt.as_ref().map(|attempt| attempt.trunk.clone());
         dialog.attempt = route.attempt;
-        let mut extra = ALLOW.to_string();
+        let mut extra = format!("{ALLOW}{SUPPORTED}{}", self.settings.sessions.ask(self.settings.sessions.interval, false));
         for (name, value) in &invite.headers {
             let _ = write!(extra, "{name}: {}\r\n", value.replace(['\r', '\n'], " "));
         }
         let body = invite.sdp.unwrap_or_default();
+        dialog.own_sdp = body.as_slice().into();
         // Over this flow, whatever the target says: the route names it.
         let (_, bytes) = dialog.request(&mut self.scratch, "INVITE", 1, key.branch, extra.as_bytes(), &body);
         let (request, trunk) = ((route.flow, bytes), dialog.trunk.clone());
@@ -123,9 +124,10 @@ impl Endpoint {
         let key = ClientKey { branch: self.random.draw(), cancel: false };
         let message = Message::read(&old, usize::MAX).expect("our own INVITE");
         let dialog = self.dialogs.get_mut(&id).expect("just seen");
-        let change = Change { uri: Some(&uri), flow: &flow, branch: key.branch, cseq: dialog.local_cseq, extra: "", without: None };
+        let change = Change { uri: Some(&uri), flow: &flow, branch: key.branch, cseq: dialog.local_cseq, extra: "", without: &[] };
         let bytes = rewrite(&mut self.scratch, &message, &change);
         (dialog.flow, dialog.target) = (flow, uri.into_bytes());
+        dialog.early.clear();
         dialog.stage = Stage::Outgoing { invite: key, provisional: false, cancel: Cancel::No };
         let ask = Ask { key, kind: Kind::Invite, request: (flow, bytes), dialog: Some(id), trunk, proofs: 0 };
         self.clients.open(now, ask, &mut self.timers, out);
@@ -154,7 +156,8 @@ impl Endpoint {
         if challenge.was_answered(&message) && !challenge.stale {
             return false;
         }
-        let cseq = Core::read(&message).expect("our own request").cseq + 1;
+        let own = Core::read(&message).expect("our own request").cseq;
+        let cseq = id.and_then(|id| self.dialogs.get(&id)).map_or(own, |dialog| dialog.local_cseq) + 1;
         let key = ClientKey { branch: self.random.draw(), cancel: false };
         if !self.renew(id, kind, response.key, (key, cseq)) {
             return false;
@@ -162,25 +165,9 @@ impl Endpoint {
         let count = self.uses(&trunk, &challenge.nonce);
         let line = (method, std::str::from_utf8(uri).expect("we write ASCII"));
         let extra = challenge.answer(&account, line, count, self.random.draw());
-        let change = Change { uri: None, flow: &flow, branch: key.branch, cseq, extra: &extra, without: Some(challenge.header) };
+        let change = Change { uri: None, flow: &flow, branch: key.branch, cseq, extra: &extra, without: &[challenge.header] };
         let bytes = rewrite(&mut self.scratch, &message, &change);
         self.clients.open(now, Ask { key, kind, request: (flow, bytes), dialog: id, trunk: Some(trunk), proofs }, &mut self.timers, out);
-        true
-    }
-
-    /// Makes the dialog wait for the request's new transaction; false if it no longer waits for the old one.
-    fn renew(&mut self, id: Option<DialogId>, kind: Kind, old: ClientKey, (key, cseq): (ClientKey, u32)) -> bool {
-        let Some(id) = id else { return !matches!(kind, Kind::Invite | Kind::Cancel) };
-        let Some(dialog) = self.dialogs.get_mut(&id) else { return false };
-        match (&mut dialog.stage, kind) {
-            (Stage::Outgoing { invite, provisional, cancel: Cancel::No }, Kind::Invite) if *invite == old => {
-                (*invite, *provisional) = (key, false);
-            }
-            (_, Kind::Invite | Kind::Cancel) => return false,
-            (_, Kind::Reinvite) => dialog.reoffer_out = Some(key),
-            _ => {}
-        }
-        dialog.local_cseq = dialog.local_cseq.max(cseq);
         true
     }
 

@@ -7,7 +7,8 @@ use crate::sip::api::{Caller, DialogId, EMERGENCY, Output, Report};
 use crate::sip::dialog::{Dialog, Stage};
 use crate::sip::key::{ServerKey, merge_key};
 use crate::sip::message::{Header, Message, Scheme, Uri, list, tokens};
-use crate::sip::writer::{ACCEPT, ALLOW};
+use crate::sip::session::Said;
+use crate::sip::writer::{ACCEPT, ALLOW, SUPPORTED};
 use std::sync::Arc;
 
 /// Methods of the IANA registry: refused with 405 where we do not have them, others with 501.
@@ -32,7 +33,7 @@ const KNOWN: [&str; 14] = [
 const ELSEWHERE: &str = "Retry-After: 5\r\n";
 
 /// Extensions that a peer may require.
-const SUPPORTED: [&str; 0] = [];
+const EXTENSIONS: [&str; 2] = ["100rel", "timer"];
 
 impl Endpoint {
     pub(super) fn handle_request(&mut self, now: Time, request: Request, out: &mut Vec<Output>) {
@@ -81,10 +82,10 @@ impl Endpoint {
             }
             ("REGISTER", _) => self.handle_register(now, request, out),
             ("OPTIONS", Party::Trunk(_)) if self.draining => self.refuse(&request, 503, ELSEWHERE, out),
-            ("OPTIONS", _) => self.refuse(&request, 200, &[ACCEPT, ALLOW].concat(), out),
+            ("OPTIONS", _) => self.refuse(&request, 200, &[ACCEPT, ALLOW, SUPPORTED].concat(), out),
             ("INVITE", Party::Trunk(trunk)) => self.handle_call(now, request, trunk, out),
             ("INVITE", Party::Station) => self.handle_station_call(now, request, out),
-            ("BYE" | "INFO", _) => self.refuse(&request, 481, "", out),
+            ("BYE" | "INFO" | "PRACK" | "UPDATE", _) => self.refuse(&request, 481, "", out),
             (method, _) => self.refuse_method(method, &request, out),
         }
     }
@@ -135,6 +136,9 @@ impl Endpoint {
 
     /// Makes an INVITE a call.
     fn admit(&mut self, now: Time, request: &Request, (who, from, to): (Caller, PhoneNumber, String), out: &mut Vec<Output>) {
+        if let Some(least) = self.too_brief(&request.message) {
+            return self.answer_once(now, request, 422, &least, out);
+        }
         let merge = merge_key(self.secret, &request.core);
         if !self.merges.insert(merge) {
             return self.answer_once(now, request, 482, "", out);
@@ -150,8 +154,24 @@ impl Endpoint {
         let id = self.keep(dialog);
         self.servers.open(request.key, true, request.reply_flow(), request.head(), tag, Some(id));
         self.servers.answer(now, request.key, (100, b"", b""), &mut self.timers, out);
+        if self.dialogs[&id].requires_reliable {
+            self.ring(now, id, out);
+        }
         let sdp = request.message.sdp().expect("judged").map(<[u8]>::to_vec);
         out.push(Output::Report(Report::Incoming { dialog: id, who, from, to, sdp, source: request.flow.remote }));
+    }
+
+    /// The refusal's header, if a request wants refreshes more often than we do.
+    pub(super) fn too_brief(&self, message: &Message) -> Option<String> {
+        let own = &self.settings.sessions;
+        Said::read(message).is_brief(own).then(|| format!("Min-SE: {}\r\n", own.least))
+    }
+
+    /// A caller gave up before our 200 was sent; it may have been decided on, and wait for a PRACK.
+    pub(super) fn caller_gone(&mut self, id: DialogId, out: &mut Vec<Output>) {
+        let decided = self.dialogs.get(&id).and_then(|dialog| dialog.reliable.as_ref()).is_some_and(|reliable| reliable.answer.is_some());
+        self.remove(id);
+        out.push(Output::Report(if decided { Report::Ended { dialog: id, lost: false } } else { Report::Cancelled { dialog: id } }));
     }
 
     pub(super) fn keep(&mut self, dialog: Dialog) -> DialogId {
@@ -175,10 +195,7 @@ impl Endpoint {
         self.servers.answer(now, invite, (487, b"", b""), &mut self.timers, out);
         let Some(id) = waiting else { return };
         match self.dialogs.get_mut(&id) {
-            Some(dialog) if matches!(dialog.stage, Stage::Incoming(_)) => {
-                self.remove(id);
-                out.push(Output::Report(Report::Cancelled { dialog: id }));
-            }
+            Some(dialog) if matches!(dialog.stage, Stage::Incoming(_)) => self.caller_gone(id, out),
             Some(dialog) => dialog.reoffer_in = None,
             None => {}
         }
@@ -188,7 +205,7 @@ impl Endpoint {
 /// The required extensions that we lack, as a list.
 fn unsupported(message: &Message) -> String {
     let required = message.all(Header::Require).flat_map(tokens);
-    required.filter(|option| !SUPPORTED.contains(option)).collect::<Vec<&str>>().join(", ")
+    required.filter(|option| !EXTENSIONS.contains(option)).collect::<Vec<&str>>().join(", ")
 }
 
 /// Whether the answer to an INVITE can be SDP, and the offer is: the refusal otherwise.

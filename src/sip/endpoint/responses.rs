@@ -22,7 +22,7 @@ impl Endpoint {
             Receipt::Nothing => {}
             Receipt::Further => self.handle_further(now, &response, out),
             Receipt::Provisional(Kind::Invite) => match dialog {
-                Some(id) => self.handle_progress(now, id, code, message, out),
+                Some(id) => self.handle_progress(now, id, &response, out),
                 None => self.handle_abandoned(now, &response, out),
             },
             Receipt::Provisional(_) => {}
@@ -35,7 +35,11 @@ impl Endpoint {
                 if matches!(code, 401 | 407) && self.prove(now, &response, out) {
                     return;
                 }
+                if code == 422 && self.lengthen(now, &response, out) {
+                    return;
+                }
                 match (kind, dialog) {
+                    (Kind::Update, Some(id)) => self.handle_update_answer(now, id, &response, out),
                     (Kind::Register | Kind::Health, _) => self.handle_errand_answer(now, kind, &response, out),
                     (Kind::Invite, None) => self.handle_abandoned(now, &response, out),
                     (Kind::Invite, Some(id)) if code < 300 => self.handle_answer(now, id, &response, out),
@@ -49,8 +53,10 @@ impl Endpoint {
         }
     }
 
-    fn handle_progress(&mut self, now: Time, id: DialogId, code: u16, message: &Message, out: &mut Vec<Output>) {
+    fn handle_progress(&mut self, now: Time, id: DialogId, response: &Response, out: &mut Vec<Output>) {
+        let Response { code, message, .. } = *response;
         self.settle_on_peer(id, code);
+        let fresh = self.handle_reliable(now, id, response, out);
         let Some(Stage::Outgoing { invite, provisional, cancel }) = self.dialogs.get_mut(&id).map(|dialog| &mut dialog.stage) else {
             return;
         };
@@ -60,7 +66,7 @@ impl Endpoint {
             let invite = *invite;
             return self.send_cancel(now, invite, reason, out);
         }
-        if code > 100 && *cancel == Cancel::No {
+        if code > 100 && *cancel == Cancel::No && fresh {
             let sdp = message.sdp().ok().flatten().map(<[u8]>::to_vec);
             out.push(Output::Report(Report::Alerting { dialog: id, sdp }));
         }
@@ -73,10 +79,14 @@ impl Endpoint {
         let mut up = self.acknowledge_answer(response, out);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let Stage::Outgoing { cancel, .. } = dialog.stage else { return };
-        (up.pinned, up.trunk) = (dialog.pinned, dialog.trunk.take());
+        (up.pinned, up.trunk, up.own_sdp) = (dialog.pinned, dialog.trunk.take(), std::mem::take(&mut dialog.own_sdp));
+        up.local_cseq = dialog.local_cseq;
+        let early = dialog.early.iter_mut().find(|early| early.tag == up.remote_tag).and_then(|early| early.sdp.take());
         *dialog = up;
         if cancel == Cancel::No {
-            let sdp = message.sdp().ok().flatten().map(<[u8]>::to_vec);
+            self.settle_session(now, id, message);
+            // What a provisional answer that had to arrive has said need not be said again (RFC 3262 §5).
+            let sdp = message.sdp().ok().flatten().map(<[u8]>::to_vec).or(early);
             return out.push(Output::Report(Report::Established { dialog: id, sdp }));
         }
         self.send_bye(now, id, None, out);
@@ -122,6 +132,7 @@ impl Endpoint {
         let Response { key, code, message, core } = *response;
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         dialog.reoffer_out = None;
+        let refreshes = std::mem::take(&mut dialog.refreshes);
         if code < 300 {
             dialog.retarget(message);
             let (flow, bytes) = dialog.request(&mut self.scratch, "ACK", core.cseq, self.random.draw(), b"", b"");
@@ -132,18 +143,36 @@ impl Endpoint {
             return;
         }
         match code {
+            ..300 => self.settle_session(now, id, message),
+            408 | 481 | 491 => {}
+            _ if refreshes => self.refresh_refused(now, id, None),
+            _ => {}
+        }
+        match code {
+            408 | 481 => self.lose(now, id, out),
+            491 => {
+                let wait = self.glare(id);
+                match refreshes {
+                    true => self.refresh_refused(now, id, Some(wait)),
+                    false => out.push(Output::Report(Report::Glare { dialog: id, wait })),
+                }
+            }
+            _ if refreshes => {}
             ..300 => {
                 let sdp = message.sdp().ok().flatten().map(<[u8]>::to_vec);
                 out.push(Output::Report(Report::ReofferAnswered { dialog: id, sdp }));
             }
-            408 | 481 => self.lose(now, id, out),
-            491 => {
-                let (least, span) = if dialog.own_call_id { (2100, 1900) } else { (0, 2000) };
-                let wait = Duration::from_millis(least + self.random.draw() % (span / 10) * 10);
-                out.push(Output::Report(Report::Glare { dialog: id, wait }));
-            }
             _ => out.push(Output::Report(Report::ReofferRefused { dialog: id, code })),
         }
+    }
+}
+
+impl Endpoint {
+    /// How long to wait after a 491 (RFC 3261 §14.1): who chose the Call-ID waits longer, so that both do not meet again.
+    fn glare(&mut self, id: DialogId) -> Duration {
+        let own = self.dialogs.get(&id).is_some_and(|dialog| dialog.own_call_id);
+        let (least, span) = if own { (2100, 1900) } else { (0, 2000) };
+        Duration::from_millis(least + self.random.draw() % (span / 10) * 10)
     }
 }
 
@@ -153,6 +182,8 @@ impl Kind {
             Kind::Invite | Kind::Reinvite => method == "INVITE",
             Kind::Bye => method == "BYE",
             Kind::Cancel => method == "CANCEL",
+            Kind::Prack => method == "PRACK",
+            Kind::Update => method == "UPDATE",
             Kind::Register => method == "REGISTER",
             Kind::Health | Kind::Other => !matches!(method, "INVITE" | "BYE" | "CANCEL"),
         }

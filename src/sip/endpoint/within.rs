@@ -7,8 +7,9 @@ use crate::sip::api::{DialogId, Output, Report};
 use crate::sip::dialog::Stage;
 use crate::sip::key::tag;
 use crate::sip::message::Core;
+use crate::sip::session::Said;
 use crate::sip::timer::{T2, Timer};
-use crate::sip::writer::{ACCEPT, ALLOW};
+use crate::sip::writer::{ACCEPT, ALLOW, SUPPORTED};
 
 impl Endpoint {
     /// The dialog that a request says it is in; its tags and its Call-ID must all be right.
@@ -24,11 +25,16 @@ impl Endpoint {
         }
         dialog.remote_cseq = Some(request.core.cseq);
         dialog.follow(request.flow);
+        let early = matches!(dialog.stage, Stage::Outgoing { .. });
         match request.method {
+            // The callee of an early dialog refuses the INVITE instead (RFC 3261 §15).
+            "BYE" | "INVITE" | "PRACK" if early => self.answer_once(now, &request, 481, "", out),
+            "PRACK" => self.handle_prack(now, id, &request, out),
+            "UPDATE" => self.handle_update(now, id, &request, out),
             "BYE" => self.handle_bye(now, id, &request, out),
             "INVITE" => self.handle_reinvite(now, id, &request, out),
             "INFO" => self.handle_info(now, id, &request, out),
-            "OPTIONS" => self.answer_once(now, &request, 200, &[ACCEPT, ALLOW].concat(), out),
+            "OPTIONS" => self.answer_once(now, &request, 200, &[ACCEPT, ALLOW, SUPPORTED].concat(), out),
             method => self.refuse_method(method, &request, out),
         }
     }
@@ -40,19 +46,59 @@ impl Endpoint {
         if let Some(key) = reoffer {
             self.servers.answer(now, key, (487, b"", b""), &mut self.timers, out);
         }
-        self.remove(id);
         match stage {
             Stage::Incoming(key) => {
                 self.servers.answer(now, key, (487, b"", b""), &mut self.timers, out);
-                out.push(Output::Report(Report::Cancelled { dialog: id }));
+                return self.caller_gone(id, out);
             }
             Stage::Up if !hang_up => out.push(Output::Report(Report::Ended { dialog: id, lost: false })),
             _ => {}
         }
+        self.remove(id);
+    }
+
+    /// An UPDATE (RFC 3311): a refresh of the session, or a new offer that wants its answer at once.
+    fn handle_update(&mut self, now: Time, id: DialogId, request: &Request, out: &mut Vec<Output>) {
+        if let Some(least) = self.too_brief(&request.message) {
+            return self.answer_once(now, request, 422, &least, out);
+        }
+        let dialog = self.dialogs.get_mut(&id).expect("just found");
+        let offer = match request.message.sdp() {
+            Ok(offer) => offer,
+            Err(_) => return self.answer_once(now, request, 415, ACCEPT, out),
+        };
+        let refusal = match (offer, dialog.stage) {
+            (_, Stage::Closing) => Some((481, "")),
+            (None, _) => None,
+            // Our offer waits for its answer, or theirs for ours (§5.2).
+            (Some(_), Stage::Outgoing { .. }) if dialog.early.iter().all(|early| early.sdp.is_none()) => Some((491, "")),
+            (Some(_), Stage::Outgoing { .. } | Stage::Incoming(_)) => Some((500, "Retry-After: 2\r\n")),
+            (Some(_), Stage::Up) if dialog.reoffer_out.is_some() || dialog.answer.is_some() => Some((491, "")),
+            (Some(_), Stage::Up) if dialog.reoffer_in.is_some() => Some((500, "Retry-After: 2\r\n")),
+            (Some(_), Stage::Up) => None,
+        };
+        if let Some((code, extra)) = refusal {
+            return self.answer_once(now, request, code, extra, out);
+        }
+        if dialog.stage == Stage::Up {
+            dialog.retarget(&request.message);
+            dialog.said = Said::read(&request.message);
+        }
+        let Some(offer) = offer else {
+            let up = dialog.stage == Stage::Up;
+            let headers = if up { self.success_headers(now, id, b"") } else { format!("{ALLOW}{SUPPORTED}") };
+            return self.answer_once(now, request, 200, &headers, out);
+        };
+        dialog.reoffer_in = Some(request.key);
+        self.servers.open(request.key, false, request.reply_flow(), request.head(), dialog.local_tag, Some(id));
+        out.push(Output::Report(Report::Reoffer { dialog: id, sdp: Some(offer.to_vec()) }));
     }
 
     /// A new offer in the dialog (RFC 3261 §14.2): 491 while ours is open, 500 while an earlier one of theirs is.
     fn handle_reinvite(&mut self, now: Time, id: DialogId, request: &Request, out: &mut Vec<Output>) {
+        if let Some(least) = self.too_brief(&request.message) {
+            return self.answer_once(now, request, 422, &least, out);
+        }
         let dialog = self.dialogs.get_mut(&id).expect("just found");
         let refusal = match dialog.stage {
             Stage::Up if dialog.reoffer_out.is_some() || dialog.answer.is_some() => Some((491, "")),
@@ -65,6 +111,7 @@ impl Endpoint {
             return self.answer_once(now, request, code, extra, out);
         }
         dialog.retarget(&request.message);
+        (dialog.said, dialog.invite_cseq) = (Said::read(&request.message), request.core.cseq);
         dialog.reoffer_in = Some(request.key);
         self.servers.open(request.key, true, request.reply_flow(), request.head(), dialog.local_tag, Some(id));
         self.servers.answer(now, request.key, (100, b"", b""), &mut self.timers, out);

@@ -20,6 +20,8 @@ pub enum Kind {
     Register,
     /// OPTIONS to a trunk's peer.
     Health,
+    Prack,
+    Update,
     Other,
 }
 

@@ -53,6 +53,11 @@ impl Servers {
         self.table.contains_key(&key)
     }
 
+    /// Whether it is an INVITE's: its 2xx wants an ACK.
+    pub fn is_invite(&self, key: ServerKey) -> bool {
+        self.table.get(&key).is_some_and(|server| server.invite)
+    }
+
     /// The dialog whose INVITE this is, while it waits for its final answer.
     pub fn unanswered(&self, key: ServerKey) -> Option<Option<DialogId>> {
         self.table.get(&key).map(|server| server.dialog.filter(|_| server.state == State::Proceeding))
