@@ -66,7 +66,8 @@ impl House {
             queue.wrap_up = Duration::from_secs(5);
             queue.ring_timeout = Duration::from_secs(15);
         });
-        let leads = (centre.queue("q"), BTreeMap::new());
+        let queue = centre.queue("q");
+        let leads = (queue, centre.config.queues[&queue].needs.clone());
         let to = centre.number("+13125550100", "en", &Plan { queues: vec![leads], ..Plan::default() });
         for agent in AGENTS {
             centre.set_agent(agent.0, &["q", "english=5"]);
@@ -210,9 +211,10 @@ impl House {
             }
         }
         if entry.machine.is_gone()
-            && let Some(Entry { role: Role::Offer(_, agent), sound, .. }) = self.legs.remove(&leg)
+            && let Some(Entry { role, sound, dialog, .. }) = self.legs.remove(&leg)
         {
-            assert!(!sound, "{leg} is gone and its sound goes on");
+            assert!(!sound && dialog.is_none_or(|dialog| dialog.is_over()), "{leg} is gone and something of it goes on");
+            let Role::Offer(_, agent) = role else { return };
             // Whoever was held back rings now.
             let waiting =
                 self.legs.values_mut().find(|entry| entry.dialog.is_none() && matches!(entry.role, Role::Offer(_, own) if own == agent));
