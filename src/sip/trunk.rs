@@ -282,7 +282,7 @@ mod tests {
         let mut changed = Vec::new();
         trunks.due(at(0), &mut changed);
         trunks.registered(at(0), "t", 1, Outcome::Registered(600), &mut changed);
-        trunks.configure(&[trunk.clone()]);
+        trunks.configure(std::slice::from_ref(&trunk));
         assert_eq!(trunks.states().map(|(_, up)| up).collect::<Vec<_>>(), [true]);
         trunks.configure(&[Trunk { peers: vec![peer(1)], ..trunk }]);
         assert_eq!(trunks.states().map(|(_, up)| up).collect::<Vec<_>>(), [false]);
