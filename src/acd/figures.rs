@@ -141,6 +141,19 @@ impl QueueFigures {
             + self.withdrawn[0];
         (self.offered, ended + self.withdrawn[1] + self.waiting + self.ringing + self.connecting)
     }
+    /// All visits that have ended since the start, as one window.
+    pub fn since_the_start(&self) -> WindowSums {
+        WindowSums {
+            ended: self.offered - self.open(),
+            answered: self.answered,
+            answered_in_target: self.answered_in_target,
+            answered_wait: self.wait[0].sum,
+            abandoned: self.abandoned_all(),
+            abandoned_short: self.abandoned_short(),
+            abandoned_in_target: self.abandoned_in_target,
+            withdrawn: self.withdrawn.iter().sum(),
+        }
+    }
     fn open(&self) -> u64 {
         self.waiting + self.ringing + self.connecting
     }

@@ -3,6 +3,7 @@
 use super::{Explanation, Reloaded};
 use crate::acd::agent::{self, AgentState, NextState};
 use crate::acd::call::Stage;
+use crate::acd::figures::QueueFigures;
 use crate::acd::view::{AgentView, QueueView, WaitingView};
 use crate::acd::{Config, View};
 use crate::model::{Class, QueueId, Time};
@@ -39,6 +40,33 @@ pub struct Queue {
     pub agents_ready: u64,
     /// The first fifty by rank.
     pub first: Vec<Waiting>,
+    /// By language of the caller.
+    #[serde(default)]
+    pub figures: Vec<Figures>,
+}
+
+/// One queue in one language, since the start: the same counts as the series of `/metrics`, by the same definitions. What has nothing
+/// under it is null.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    pub language: String,
+    pub offered: u64,
+    pub answered: u64,
+    /// Within the queue's service-level threshold.
+    pub answered_in_target: u64,
+    pub abandoned: u64,
+    /// Of the abandoned: within the short-abandon threshold.
+    pub abandoned_short: u64,
+    /// Sum of (bridged - entered) / answered.
+    pub speed_of_answer_seconds: Option<f64>,
+    /// (abandoned - short) / (ended - short), withdrawn ones apart.
+    pub abandonment_ratio: Option<f64>,
+    /// Answered in target / (answered + abandoned - short).
+    pub service_level_ratio: Option<f64>,
+    /// Agents' times with a caller that are booked.
+    pub handled: u64,
+    /// (talk + hold + wrap-up) / handled.
+    pub handle_seconds: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,7 +176,9 @@ impl Centre {
     pub fn new(view: &View, config: &Config) -> Centre {
         let queues = view.queues.iter().map(|(id, queue)| {
             let name = config.queues.get(id).map_or_else(|| format!("queue-{id}"), |queue| queue.name.to_string());
-            Queue::new(name, queue, view.at)
+            let figures = view.figures.queues.iter().filter(|((queue, _), _)| queue == id);
+            let figures = figures.map(|((_, language), figures)| Figures::new(language.to_string(), figures)).collect();
+            Queue::new(name, queue, figures, view.at)
         });
         let agents = view.agents.iter().map(|(id, agent)| {
             let name = config.agents.get(id).map_or_else(String::new, |agent| agent.name.to_string());
@@ -164,13 +194,34 @@ impl Centre {
 }
 
 impl Queue {
-    fn new(name: String, queue: &QueueView, now: Time) -> Queue {
+    fn new(name: String, queue: &QueueView, figures: Vec<Figures>, now: Time) -> Queue {
         Queue {
             name,
             open: queue.open,
             longest_wait_seconds: queue.longest_since.map_or(0.0, |since| now.since(since).as_secs_f64()),
             agents_ready: queue.agents_ready,
             first: queue.first.iter().map(|waiting| Waiting::new(waiting, now)).collect(),
+            figures,
+        }
+    }
+}
+
+impl Figures {
+    fn new(language: String, figures: &QueueFigures) -> Figures {
+        let sums = figures.since_the_start();
+        let handled = figures.handle.count;
+        Figures {
+            language,
+            offered: figures.offered,
+            answered: sums.answered,
+            answered_in_target: sums.answered_in_target,
+            abandoned: sums.abandoned,
+            abandoned_short: sums.abandoned_short,
+            speed_of_answer_seconds: sums.speed_of_answer(),
+            abandonment_ratio: sums.abandonment(),
+            service_level_ratio: sums.service_level(),
+            handled,
+            handle_seconds: (handled > 0).then(|| figures.handle.sum.as_secs_f64() / handled as f64),
         }
     }
 }

@@ -103,7 +103,14 @@ mod tests {
         Centre {
             at: "2026-03-02T10:00:00Z".into(),
             calls: Calls { flow: 1, queue: 2, talking: 3, wrap_up: 4, placed: 0 },
-            queues: vec![Queue { name: "nurse".into(), open: 2, longest_wait_seconds: 12.3, agents_ready: 0, first: Vec::new() }],
+            queues: vec![Queue {
+                name: "nurse".into(),
+                open: 2,
+                longest_wait_seconds: 12.3,
+                agents_ready: 0,
+                first: Vec::new(),
+                figures: Vec::new(),
+            }],
             agents: vec![
                 agent(1001, "not_ready", Some("meal"), true),
                 agent(1002, "logged_out", None, false),

@@ -10,7 +10,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `GET path`: the body of a 200.
 pub fn get(server: SocketAddr, path: &str) -> io::Result<String> {
-    let (status, body) = exchange(server, &format!("GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n"))?;
+    get_with(server, path, "")
+}
+
+/// The same with a bearer token.
+pub fn get_with(server: SocketAddr, path: &str, token: &str) -> io::Result<String> {
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let (status, body) = exchange(server, &head)?;
     if status == 200 { Ok(body) } else { Err(io::Error::other(format!("GET {path}: {status}"))) }
 }
 

@@ -1,6 +1,9 @@
 //! What the shop sends to Prometheus and Grafana, tried with the real Prometheus: rules, alerts, dashboards, and figures that agree.
 
+mod dashboards;
+mod live;
 mod rules;
+mod server;
 
 use std::path::{Path, PathBuf};
 
