@@ -3,6 +3,7 @@
 //! machine of its own.
 #![deny(clippy::disallowed_types, clippy::disallowed_methods)]
 
+pub mod code;
 pub mod machine;
 pub mod negotiate;
 pub mod sdp;
