@@ -1,7 +1,7 @@
 //! An agent at work: what they are doing, and what they asked to do next.
 
 use super::call::Segment;
-use crate::model::{CallId, OfferId, QueueId, Time};
+use crate::model::{AgentId, CallId, OfferId, QueueId, Time};
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,8 @@ pub struct Agent {
     pub own: Vec<CallId>,
     /// The station answers; a ready agent whose station is lost is not ready (`StationLost`) and ready again when it is found.
     pub reachable: bool,
+    /// The station at which they work, by its owner; `None`: their own.
+    pub station: Option<AgentId>,
     /// Offers in a row that rang out.
     pub no_answers: u32,
     /// Offers that rang out since the agent last said that they are ready, or logged in; the newest [`MISSED_MAX`], the oldest first.

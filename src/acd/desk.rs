@@ -66,6 +66,7 @@ impl Desk {
             since: Time(0),
             next: None,
             own: Vec::new(),
+            station: None,
             reachable: true,
             no_answers: 0,
             missed: VecDeque::new(),

@@ -102,6 +102,11 @@ pub enum Event {
     AgentReady {
         agent: AgentId,
     },
+    /// The agent works at the station of this owner from now on: there their calls ring.
+    AgentSeated {
+        agent: AgentId,
+        station: AgentId,
+    },
     AgentNotReady {
         agent: AgentId,
         reason: NotReadyReason,
@@ -216,6 +221,7 @@ impl Event {
             Event::AgentLoggedIn { .. } => "agent_logged_in",
             Event::AgentLoggedOut { .. } => "agent_logged_out",
             Event::AgentReady { .. } => "agent_ready",
+            Event::AgentSeated { .. } => "agent_seated",
             Event::AgentNotReady { .. } => "agent_not_ready",
             Event::WrapUpDone { .. } => "wrap_up_done",
             Event::WrapUpExtended { .. } => "wrap_up_extended",

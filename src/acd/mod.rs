@@ -139,6 +139,22 @@ impl Acd {
         self.desks.by_id(agent).is_some_and(|desk| desk.agent.reachable)
     }
 
+    /// The station at which an agent works, by its owner.
+    pub fn station_of(&self, agent: AgentId) -> AgentId {
+        self.desks.by_id(agent).and_then(|desk| desk.agent.station).unwrap_or(agent)
+    }
+
+    /// Who is logged in at this owner's station.
+    pub fn agent_at(&self, station: AgentId) -> Option<AgentId> {
+        let here = |desk: &&desk::Desk| desk.agent.state != AgentState::LoggedOut && desk.agent.station.unwrap_or(desk.id) == station;
+        self.desks.iter().find(here).map(|desk| desk.id)
+    }
+
+    /// Calls that the agent's station has placed and that last, codes of the house among them.
+    pub fn own_calls(&self, agent: AgentId) -> usize {
+        self.desks.by_id(agent).map_or(0, |desk| desk.agent.own.len())
+    }
+
     /// Whether the core knows a leg: a party of a call, an offer's, or one of a call that a station placed.
     pub fn knows(&self, leg: LegId) -> bool {
         self.legs.contains(leg) || self.own_legs.contains(leg)
@@ -172,6 +188,7 @@ impl Acd {
             Event::AgentLoggedIn { agent } => self.agent_logged_in(agent, out),
             Event::AgentLoggedOut { agent } => self.agent_logged_out(agent, out),
             Event::AgentReady { agent } => self.agent_ready(agent, out),
+            Event::AgentSeated { agent, station } => self.agent_seated(agent, station, out),
             Event::AgentNotReady { agent, reason } => self.agent_not_ready(agent, reason, out),
             Event::WrapUpDone { agent, code } => self.wrap_up_done(agent, code, out),
             Event::WrapUpExtended { agent, by } => self.wrap_up_extended(agent, by, out),

@@ -35,7 +35,8 @@ impl Acd {
         for desk in self.desks.iter() {
             let agent = &desk.agent;
             let (wish, missed) = (self.wish(desk.id), agent.missed.iter().copied().collect());
-            view.agents.insert(desk.id, AgentView { state: agent.state, since: agent.since, reachable: agent.reachable, wish, missed });
+            let (state, since, reachable, station) = (agent.state, agent.since, agent.reachable, agent.station.unwrap_or(desk.id));
+            view.agents.insert(desk.id, AgentView { state, since, reachable, station, wish, missed });
             for queue in desk.queues.keys() {
                 let queue = view.queues.entry(*queue).or_default();
                 let label = AgentState::LABELS.iter().position(|label| *label == agent.state.label()).expect("every state has its label");

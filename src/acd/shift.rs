@@ -218,6 +218,11 @@ impl Acd {
         }
     }
 
+    pub fn agent_seated(&mut self, agent: AgentId, station: AgentId, out: &mut Vec<Command>) {
+        let Some(seat) = self.known_agent(agent, "agent_seated", out) else { return };
+        self.desks[seat].agent.station = Some(station).filter(|station| *station != agent);
+    }
+
     pub fn station_lost(&mut self, agent: AgentId, out: &mut Vec<Command>) {
         let Some(seat) = self.known_agent(agent, "station_lost", out) else { return };
         if !std::mem::replace(&mut self.desks[seat].agent.reachable, false) {

@@ -51,6 +51,8 @@ pub struct AgentView {
     pub state: AgentState,
     pub since: Time,
     pub reachable: bool,
+    /// Where they work: the station's owner.
+    pub station: AgentId,
     /// As `Acd::wish` says it.
     pub wish: Option<NextState>,
     /// Offers that rang out since the agent was last ready by their own word, the oldest first.

@@ -34,7 +34,14 @@ impl Backend for Centre {
         Err("the prompts are being read".into())
     }
     fn view(&self) -> Arc<View> {
-        let agent = AgentView { state: self.state, since: Time(0), reachable: self.reachable, wish: None, missed: Vec::new() };
+        let agent = AgentView {
+            state: self.state,
+            since: Time(0),
+            reachable: self.reachable,
+            station: AgentId(1001),
+            wish: None,
+            missed: Vec::new(),
+        };
         Arc::new(View { at: Time(1_000_000), agents: [(AgentId(1001), agent)].into(), ..View::default() })
     }
     fn config(&self) -> Arc<Config> {

@@ -88,6 +88,9 @@ pub struct Agent {
     pub reason: Option<String>,
     pub state_seconds: f64,
     pub reachable: bool,
+    /// The station at which they work, by its owner.
+    #[serde(default)]
+    pub station: u64,
     /// What the agent asked for and has to wait for, since a call or after-call work comes first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
@@ -264,7 +267,8 @@ impl Agent {
         let named = |id: QueueId| config.queues.get(&id).map_or_else(|| format!("queue-{id}"), |queue| queue.name.to_string());
         let missed = |one: &agent::Missed| Missed { at: rfc3339(one.at), queue: one.queue.map_or_else(String::new, named) };
         let missed = agent.missed.iter().map(missed).collect();
-        Agent { id, name, state: agent.state.label().into(), reason, state_seconds, reachable: agent.reachable, asked, missed }
+        let (state, reachable, station) = (agent.state.label().into(), agent.reachable, agent.station.0);
+        Agent { id, name, state, reason, state_seconds, reachable, station, asked, missed }
     }
 }
 

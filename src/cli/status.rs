@@ -98,7 +98,7 @@ mod tests {
     fn centre() -> Centre {
         let agent = |id, state: &str, reason: Option<&str>, reachable| {
             let (state, reason) = (state.into(), reason.map(String::from));
-            Agent { id, name: "Ana".into(), state, reason, state_seconds: 61.4, reachable, asked: None, missed: Vec::new() }
+            Agent { id, name: "Ana".into(), state, reason, state_seconds: 61.4, reachable, station: id, asked: None, missed: Vec::new() }
         };
         Centre {
             at: "2026-03-02T10:00:00Z".into(),

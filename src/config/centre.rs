@@ -31,7 +31,7 @@ pub const SKILL_FIELDS: &[Field] = &[
 pub const AGENT_FIELDS: &[Field] = &[
     Field::required("name", Kind::Text, "as colleagues know them"),
     Field::required("password", Kind::Text, "of their station"),
-    Field::optional("pin", Kind::Text, "four to twelve digits: checked to be so, and asked for by no command of this version"),
+    Field::optional("pin", Kind::Text, "four to twelve digits: who logs in by telephone (`*10`) proves it with them"),
     Field::required("skills", Kind::Map, "each skill with its proficiency, 1 to 10"),
     Field::required("queues", Kind::Map, "each queue with the agent's own preference: 1 is served first"),
     Field::optional("language", Kind::Name, "of whispers and confirmations"),

@@ -103,7 +103,7 @@ pub struct Media {
 #[derive(Clone, Debug)]
 pub struct Credentials {
     pub password: Secret,
-    /// No command of this version asks for it.
+    /// Asked for at a log-in by telephone; without one there is none.
     pub pin: Option<Secret>,
 }
 

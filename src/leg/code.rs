@@ -128,6 +128,8 @@ const KEYS_MAX: usize = 20;
 const KEY_WAIT: Duration = Duration::from_secs(10);
 const CALL_MAX: Duration = Duration::from_secs(120);
 const ECHO_MAX: Duration = Duration::from_secs(600);
+/// A telephone plays what we sent a little later: who hangs up at once cuts the last word off.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Stage {
@@ -154,7 +156,7 @@ pub struct CodeCall {
     code: Code,
     stage: Stage,
     tries: u32,
-    /// The next key should be there.
+    /// The next key should be there, or the last word heard.
     key_due: Option<Time>,
     end: Time,
 }
@@ -251,7 +253,7 @@ impl CodeCall {
         match self.stage {
             Stage::Number { .. } | Stage::Pin { .. } | Stage::WhyNotReady => self.key_due = Some(now + KEY_WAIT),
             Stage::Echoing => out.push(Output::Echo),
-            Stage::Closing => out.push(Output::HangUp),
+            Stage::Closing => self.key_due = Some(now + LAST_WORDS),
             Stage::Ringing | Stage::Wishing => {}
         }
     }
@@ -261,7 +263,7 @@ impl CodeCall {
         self.key_due = None;
         self.tries += 1;
         match self.stage {
-            _ if self.tries >= TRIES => out.push(Output::HangUp),
+            _ if self.tries >= TRIES || self.stage == Stage::Closing => out.push(Output::HangUp),
             Stage::Pin { .. } => say(&["agent_pin"], out),
             Stage::Number { .. } => say(&["agent_number"], out),
             _ => say(&["why_not_ready"], out),
@@ -289,15 +291,16 @@ impl CodeCall {
             Outcome::LoggedOut => ("logged_out", None),
             Outcome::Nobody => ("nobody_here", None),
         };
-        let mut prompts = vec![spoken.to_string()];
+        let mut prompts = Vec::new();
+        if let Some(count) = count {
+            prompts.push("missed_calls".to_string());
+            prompts.extend(number(count));
+        }
+        prompts.push(spoken.to_string());
         match begins {
             Begins::Now => {}
             Begins::AfterCall => prompts.push("after_call".to_string()),
             Begins::AfterWrapUp => prompts.push("after_wrap_up".to_string()),
-        }
-        if let Some(count) = count {
-            prompts.push("missed_calls".to_string());
-            prompts.extend(number(count));
         }
         self.stage = Stage::Closing;
         out.push(Output::Say(prompts));
@@ -392,7 +395,8 @@ mod tests {
         assert_eq!(trial.press("4711#"), "hush, log in 1004 4711");
         assert_eq!(trial.press("1"), "");
         assert_eq!(trial.give(Input::Granted(Outcome::LoggedIn, Begins::Now)), "say logged_in");
-        assert_eq!(trial.give(Input::Said), "hang up");
+        assert_eq!(trial.give(Input::Said), "");
+        assert_eq!((trial.call.due(), trial.wait().as_str()), (START + LAST_WORDS, "hang up"));
     }
 
     #[test]
@@ -404,7 +408,8 @@ mod tests {
             assert_eq!(trial.give(Input::Granted(Outcome::WrongPin, Begins::Now)), said);
         }
         assert_eq!(trial.press("1#2#"), "");
-        assert_eq!(trial.give(Input::Said), "hang up");
+        trial.give(Input::Said);
+        assert_eq!(trial.wait(), "hang up");
     }
 
     #[test]
@@ -437,7 +442,7 @@ mod tests {
             let mut trial = Trial::dial("*11");
             assert_eq!(trial.give(Input::Answered), "ready");
             let said = trial.give(Input::Granted(Outcome::Ready { missed }, Begins::Now));
-            assert_eq!(said, format!("say ready missed_calls {spoken}"));
+            assert_eq!(said, format!("say missed_calls {spoken} ready"));
         }
     }
 
@@ -464,7 +469,8 @@ mod tests {
             let mut trial = Trial::dial(dialled);
             assert_eq!(trial.give(Input::Answered), wish);
             assert_eq!(trial.give(Input::Granted(outcome, Begins::Now)), said);
-            assert_eq!(trial.give(Input::Said), "hang up");
+            trial.give(Input::Said);
+            assert_eq!(trial.wait(), "hang up");
         }
     }
 

@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 /// Why a leg exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// Who called us: a caller through a trunk, or a station that calls out.
     Caller,
     Offer(OfferId, AgentId),
+    /// A station that dialled a code of the house.
+    Code,
 }
 
 /// One leg, with what the switchboard must know to pass things on.
@@ -79,7 +82,12 @@ impl Legs {
         self.agents.contains_key(&agent)
     }
 
+    pub fn is_code(&self, leg: LegId) -> bool {
+        self.entries.get(&leg).is_some_and(|entry| entry.role == Role::Code)
+    }
+
+    /// Of those who called us.
     pub fn callers(&self) -> Vec<LegId> {
-        self.entries.iter().filter(|(_, entry)| entry.role == Role::Caller).map(|(leg, _)| *leg).collect()
+        self.entries.iter().filter(|(_, entry)| !matches!(entry.role, Role::Offer(..))).map(|(leg, _)| *leg).collect()
     }
 }

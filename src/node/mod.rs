@@ -3,12 +3,16 @@
 
 mod centre;
 mod clock;
+mod codes;
 mod explain;
 mod legs;
+mod outward;
+mod pins;
 mod reload;
 mod settings;
 mod sinks;
 mod sound;
+mod stations;
 mod switchboard;
 mod vigil;
 
@@ -89,6 +93,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
     let (bound, ready) = std::sync::mpsc::sync_channel(1);
     let sinks = Sinks::new(store, metrics.clone());
     let ready_on_register = settings::ready_on_register(&server);
+    let pins = pins::Pins::new(settings::pins(&server));
     let (listen, transports, streams) = (server.sip.listen.clone(), settings::transports(&server), settings::streams(&server));
     let mut endpoint = Endpoint::new(settings::sip(&server, &centre), Random::system());
     let thread = std::thread::Builder::new()
@@ -105,7 +110,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
                 };
                 endpoint.listen(lines.locals().to_vec());
                 let _ = bound.send(Ok(lines.locals()[0]));
-                let board = Switchboard::new(centre, endpoint, media, sinks, recorder, ready_on_register);
+                let board = Switchboard::new(centre, endpoint, media, sinks, recorder, (ready_on_register, pins));
                 let now = Instant::now();
                 Loop { configs, board, lines, messages, heard, views, shown: now, changed: true, renewed: now, checked: now }.run().await;
             });

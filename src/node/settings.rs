@@ -1,8 +1,10 @@
 //! The configuration in each edge's own words: edges never import one another, so nobody else can say it.
 
 use crate::acd::Config;
-use crate::config::{OnRegister, Server, Transports};
+use crate::config::{OnRegister, Secret, Server, Transports};
+use crate::model::AgentId;
 use crate::{media, sip};
+use std::collections::BTreeMap;
 
 pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
     let realm = server.sip.realm.to_string();
@@ -82,4 +84,9 @@ pub fn media(server: &Server) -> media::Settings {
 
 pub fn ready_on_register(server: &Server) -> bool {
     server.on_register == OnRegister::Ready
+}
+
+/// Who may log in by telephone, and with what.
+pub fn pins(server: &Server) -> BTreeMap<AgentId, Secret> {
+    server.agents.iter().filter_map(|(agent, account)| Some((*agent, account.pin.clone()?))).collect()
 }

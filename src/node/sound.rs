@@ -50,10 +50,10 @@ impl Sound {
         self.calls.entry(call).or_default().open.insert(leg);
     }
 
-    /// A leg that was set up ends: what it sounded like belongs to this party.
+    /// A leg that was set up ends: what it sounded like belongs to this party. A code of the house has no record to keep it.
     pub fn closing(&mut self, leg: LegId, role: Role) {
         if let Some((_, whose)) = self.legs.get_mut(&leg) {
-            *whose = Some(role);
+            *whose = Some(role).filter(|role| *role != Role::Code);
         }
     }
 
@@ -115,7 +115,7 @@ fn stored(role: Role, stats: &media::Stats) -> StoredSound {
     StoredSound {
         agent: match role {
             Role::Offer(_, agent) => Some(agent.0),
-            Role::Caller => None,
+            Role::Caller | Role::Code => None,
         },
         received: stats.received,
         lost: stats.lost,

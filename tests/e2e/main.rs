@@ -2,6 +2,7 @@
 
 mod caller;
 mod centre;
+mod codes;
 mod drained;
 mod ear;
 mod network;

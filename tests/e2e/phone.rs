@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// baresip's control port (netstrings of JSON).
 const CONTROL: u16 = 4444;
@@ -33,22 +33,28 @@ impl Phone {
     /// Starts the telephone of `agent` at the test's address `index`; it registers with `centre`.
     pub fn start(network: &Network, index: u8, agent: u64, hertz: f64, centre: SocketAddr) -> Phone {
         let account = format!("<sip:{agent}@{centre}>;auth_user={agent};auth_pass=demo-{agent};regint=600;answermode=manual");
-        Phone::with_account(network, index, agent, hertz, &account)
+        Phone::with_account(network, index, agent, hertz, (&account, 1))
+    }
+
+    /// The same, with a second line: it may call out while it is in a call.
+    pub fn start_with_two_lines(network: &Network, index: u8, agent: u64, hertz: f64, centre: SocketAddr) -> Phone {
+        let account = format!("<sip:{agent}@{centre}>;auth_user={agent};auth_pass=demo-{agent};regint=600;answermode=manual");
+        Phone::with_account(network, index, agent, hertz, (&account, 2))
     }
 
     /// A telephone that registers nowhere.
     pub fn start_alone(network: &Network, index: u8, agent: u64, hertz: f64) -> Phone {
         let account = format!("<sip:{agent}@{}>;regint=0;answermode=manual", network.address(index));
-        Phone::with_account(network, index, agent, hertz, &account)
+        Phone::with_account(network, index, agent, hertz, (&account, 1))
     }
 
-    fn with_account(network: &Network, index: u8, agent: u64, hertz: f64, account: &str) -> Phone {
+    fn with_account(network: &Network, index: u8, agent: u64, hertz: f64, (account, lines): (&str, u32)) -> Phone {
         let address = SocketAddr::new(network.address(index), SIP);
         let directory = network.directory().join(format!("phone-{agent}"));
         std::fs::create_dir_all(&directory).expect("the test's directory takes a directory");
         write_tone(&directory.join("tone.wav"), hertz);
         let write = |name: &str, text: String| std::fs::write(directory.join(name), text).expect("the phone's directory takes a file");
-        write("config", config(address, &directory));
+        write("config", config(address, &directory, lines));
         write("accounts", format!("{account};audio_codecs=PCMU/8000/1\n"));
         write("contacts", String::new());
         let mut command = Command::new("stdbuf");
@@ -62,9 +68,35 @@ impl Phone {
         self.address
     }
 
+    /// Calls `user` at `server`, and waits until the call is answered.
+    pub fn dial(&mut self, user: &str, server: SocketAddr) {
+        self.command_with("dial", &format!("sip:{user}@{server}"));
+        self.wait_for("CALL_ESTABLISHED");
+    }
+
+    /// Presses these keys.
+    pub fn press(&mut self, keys: &str) {
+        keys.chars().for_each(|key| self.command_with("sndcode", &key.to_string()));
+    }
+
+    /// Waits until what it has heard in its newest call satisfies.
+    pub fn hears(&mut self, what: &str, satisfied: impl Fn(&[i16]) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !self.recordings().last().is_some_and(|path| satisfied(&sound::read_growing(path))) {
+            assert!(Instant::now() < end, "the phone of {} never heard {what}", self.agent);
+            self.listen(Duration::from_millis(300));
+        }
+    }
+
     /// Waits until it rings.
     pub fn rings(&mut self) {
         self.wait_for("CALL_INCOMING");
+    }
+
+    /// Waits until it rings, and reads what it shows.
+    pub fn rings_for(&mut self) -> String {
+        let event = self.take("CALL_INCOMING");
+        event["peerdisplayname"].as_str().unwrap_or_default().to_string()
     }
 
     pub fn accept(&mut self) {
@@ -107,33 +139,59 @@ impl Phone {
     pub fn heard(mut self) -> Vec<Vec<i16>> {
         self.baresip.terminate();
         self.baresip.wait();
+        self.recordings().iter().map(|path| sound::read(path)).collect()
+    }
+
+    /// What it heard, a file a call, in the order of the calls.
+    fn recordings(&self) -> Vec<PathBuf> {
         let files =
             std::fs::read_dir(&self.directory).expect("the phone's directory is there").map(|entry| entry.expect("an entry").path());
         let mut recordings: Vec<PathBuf> = files.filter(|path| path.to_string_lossy().ends_with("-dec.wav")).collect();
         recordings.sort();
-        recordings.iter().map(|path| sound::read(path)).collect()
+        recordings
+    }
+
+    /// Takes what baresip tells for so long.
+    fn listen(&mut self, span: Duration) {
+        self.control.set_read_timeout(Some(span)).expect("a socket takes a time-out");
+        let mut bytes = [0; 4_096];
+        if let Ok(length) = self.control.read(&mut bytes) {
+            self.unread.extend(&bytes[..length]);
+        }
+        while let Some(message) = self.message() {
+            if message.get("event").is_some() {
+                self.events.push_back(message);
+            }
+        }
     }
 
     fn command(&mut self, command: &str) {
-        let text = json!({"command": command}).to_string();
+        self.command_with(command, "");
+    }
+
+    fn command_with(&mut self, command: &str, parameters: &str) {
+        let text = json!({"command": command, "params": parameters}).to_string();
         write!(self.control, "{}:{text},", text.len()).expect("baresip takes a command");
     }
 
     fn wait_for(&mut self, event: &str) {
+        self.take(event);
+    }
+
+    fn take(&mut self, event: &str) -> Value {
         if let Some(at) = self.events.iter().position(|known| known["type"] == event) {
-            self.events.remove(at);
-            return;
+            return self.events.remove(at).expect("just seen");
         }
-        self.wait(|message| message["type"] == event, event);
+        self.wait(|message| message["type"] == event, event)
     }
 
     /// Reads messages until one is what is waited for; events before it are kept.
-    fn wait(&mut self, wanted: impl Fn(&Value) -> bool, what: &str) {
+    fn wait(&mut self, wanted: impl Fn(&Value) -> bool, what: &str) -> Value {
         let end = Instant::now() + PATIENCE;
         loop {
             while let Some(message) = self.message() {
                 if wanted(&message) {
-                    return;
+                    return message;
                 }
                 if message.get("event").is_some() {
                     self.events.push_back(message);
@@ -164,10 +222,10 @@ impl Phone {
     }
 }
 
-fn config(address: SocketAddr, directory: &Path) -> String {
+fn config(address: SocketAddr, directory: &Path, lines: u32) -> String {
     let (ip, directory) = (address.ip(), directory.display());
     format!(
-        "poll_method epoll\nsip_listen {address}\nnet_interface {ip}\ncall_max_calls 1\n\
+        "poll_method epoll\nsip_listen {address}\nnet_interface {ip}\ncall_max_calls {lines}\n\
          audio_source aufile,{directory}/tone.wav\naudio_player aufile,none\naudio_alert aufile,none\n\
          ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\nrtp_ports 40000-48000\n\
          module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule sndfile.so\nsnd_path {directory}\n\

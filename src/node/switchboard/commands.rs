@@ -87,15 +87,16 @@ impl Switchboard {
 
     pub(super) fn invite(&mut self, leg: LegId, agent: AgentId, offer: OfferId, sdp: String, show: &Show) {
         let language = show.language.as_str().to_ascii_uppercase();
+        let station = self.core.station_of(agent).to_string();
         let invite = sip::Invite {
-            caller_name: show.queue.as_ref().map_or_else(|| language.clone(), |queue| format!("{queue} · {language}")),
+            caller_name: show.queue.as_ref().map_or_else(|| language.clone(), |queue| format!("{} · {language}", capitalised(queue))),
             from_user: "careline".to_string(),
             sdp: Some(sdp.into_bytes()),
-            ..sip::Invite::to(sip::Target::Station(agent.to_string()))
+            ..sip::Invite::to(sip::Target::Station(station.clone()))
         };
         match self.endpoint.invite(self.clock.now(), invite, &mut self.outputs) {
             Ok(dialog) => self.legs.set_dialog(leg, dialog),
-            Err(sip::NotReachable) if self.endpoint.is_registered(&agent.to_string()) => {
+            Err(sip::NotReachable) if self.endpoint.is_registered(&station) => {
                 // The stack is full.
                 self.tell(leg, Input::End(Ending::Withdrawn { elsewhere: false }));
                 self.events.push_back(Event::OfferFailed { offer });
@@ -103,6 +104,12 @@ impl Switchboard {
             Err(sip::NotReachable) => self.tell(leg, Input::TimedOut),
         }
     }
+}
+
+/// `billing` as a screen shows it: `Billing`.
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 /// The response to a caller whom we do not take.

@@ -6,7 +6,9 @@ mod orders;
 mod reports;
 
 use super::clock::Clock;
+use super::codes::Codes;
 use super::legs::Legs;
+use super::pins::Pins;
 use super::settings;
 use super::sinks::Sinks;
 use super::sound::{self, Sound};
@@ -51,6 +53,7 @@ pub struct Switchboard {
     refused: u64,
     pub(super) legs: Legs,
     held_back: Vec<HeldBack>,
+    pub(super) codes: Codes,
     /// Queues by name, for their music.
     queues: BTreeMap<QueueId, Arc<str>>,
     next_call: u64,
@@ -68,7 +71,14 @@ pub struct Switchboard {
 }
 
 impl Switchboard {
-    pub fn new(config: Config, endpoint: Endpoint, media: Media, sinks: Sinks, recorder: Recorder, ready_on_register: bool) -> Switchboard {
+    pub fn new(
+        config: Config,
+        endpoint: Endpoint,
+        media: Media,
+        sinks: Sinks,
+        recorder: Recorder,
+        (ready_on_register, pins): (bool, Pins),
+    ) -> Switchboard {
         let clock = Clock::start();
         let queues = config.queues.iter().map(|(id, queue)| (*id, queue.name.clone())).collect();
         Switchboard {
@@ -88,6 +98,7 @@ impl Switchboard {
             refused: 0,
             legs: Legs::default(),
             held_back: Vec::new(),
+            codes: Codes::new(pins),
             events: VecDeque::new(),
             outputs: Vec::new(),
             closing: Vec::new(),
@@ -111,6 +122,7 @@ impl Switchboard {
         }
         self.endpoint.reconfigure(sip);
         self.ready_on_register = settings::ready_on_register(&loaded.server);
+        self.codes.pins.set(settings::pins(&loaded.server));
         self.queues.extend(loaded.centre.queues.iter().map(|(id, queue)| (*id, queue.name.clone())));
         self.sinks.rename(&loaded.centre);
         self.event(Event::ConfigChanged(Box::new(loaded.centre.clone())), send);
@@ -143,8 +155,9 @@ impl Switchboard {
     pub fn heard(&mut self, event: media::Event, send: &mut impl FnMut(sip::Flow, &[u8])) {
         self.received = Instant::now();
         match event {
+            media::Event::PlayDone { leg, play } if self.legs.is_code(leg) => self.code_said(leg, play),
             media::Event::PlayDone { leg, play } => self.events.push_back(Event::PlayDone { leg, play }),
-            media::Event::Key { leg, key } => self.events.push_back(Event::DigitsEntered { leg, digits: Phi(key.to_string()) }),
+            media::Event::Key { leg, key } => self.key(leg, key),
             media::Event::Joined { offer } => self.events.push_back(Event::Bridged { offer }),
             media::Event::Closed { leg, stats } => {
                 self.sinks.media_closed(&stats);
@@ -154,6 +167,13 @@ impl Switchboard {
             media::Event::Silent { leg } => self.fell_silent(leg),
         }
         self.settle(send);
+    }
+
+    fn key(&mut self, leg: LegId, key: char) {
+        match self.legs.is_code(leg) {
+            true => self.code_key(leg, key),
+            false => self.events.push_back(Event::DigitsEntered { leg, digits: Phi(key.to_string()) }),
+        }
     }
 
     /// Fires whatever is due; true if anything was.
@@ -169,13 +189,14 @@ impl Switchboard {
         if self.core.next_deadline().is_some_and(|at| at <= now) {
             self.events.push_back(Event::DeadlineReached);
         }
+        self.codes_due();
         self.settle(send);
         due
     }
 
     /// When [`Switchboard::tick`] must be called if nothing comes in.
     pub fn next_wake(&self) -> Option<Time> {
-        [self.endpoint.next_timer(), self.core.next_deadline()].into_iter().flatten().min()
+        [self.endpoint.next_timer(), self.core.next_deadline(), self.codes.next()].into_iter().flatten().min()
     }
 
     /// What the edges hold, for the metrics.

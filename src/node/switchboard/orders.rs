@@ -8,7 +8,7 @@ use crate::node::legs::Role;
 use crate::sip;
 
 impl Switchboard {
-    pub(super) fn tell(&mut self, leg: LegId, input: Input) {
+    pub(in crate::node) fn tell(&mut self, leg: LegId, input: Input) {
         let Some(entry) = self.legs.get_mut(leg) else { return };
         let mut orders = Vec::new();
         entry.machine.handle(input, &mut orders);
@@ -20,10 +20,12 @@ impl Switchboard {
         for order in orders {
             self.carry_out(leg, order);
         }
-        if self.legs.get(leg).is_some_and(|entry| entry.machine.is_gone())
-            && let Some(Role::Offer(_, agent)) = self.legs.remove(leg)
-        {
-            self.let_go(agent);
+        if self.legs.get(leg).is_some_and(|entry| entry.machine.is_gone()) {
+            match self.legs.remove(leg) {
+                Some(Role::Offer(_, agent)) => self.let_go(agent),
+                Some(Role::Code) => self.forget_code(leg),
+                Some(Role::Caller) | None => {}
+            }
         }
     }
 
@@ -48,6 +50,7 @@ impl Switchboard {
                 self.sound.closing(leg, role);
                 self.media.close(leg);
             }
+            (Order::Report(report), _) if role == Role::Code => self.code_leg(leg, report),
             (Order::Report(report), _) => self.events.extend(core_event(leg, role, report)),
             (Order::Accept { sdp }, Some(dialog)) => self.endpoint.accept(now, dialog, sdp.as_bytes(), out),
             (Order::Reject { code }, Some(dialog)) => self.endpoint.reject(now, dialog, code, out),
@@ -73,7 +76,7 @@ fn core_event(leg: LegId, role: Role, report: Report) -> Option<Event> {
         (Report::Ended(Gone::HungUp), _) => Event::LegEnded { leg, cause: LegEnd::HungUp },
         (Report::Ended(Gone::Lost), _) => Event::LegEnded { leg, cause: LegEnd::Lost },
         (Report::Held(held), _) => Event::LegHeld { leg, held },
-        (Report::Alerting | Report::Refused(_), Role::Caller) => return None,
+        (Report::Alerting | Report::Refused(_) | Report::Established, _) => return None,
     })
 }
 

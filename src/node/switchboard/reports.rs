@@ -13,8 +13,8 @@ impl Switchboard {
     pub(super) fn reported(&mut self, report: sip::Report) {
         use sip::Report as R;
         match report {
-            R::Incoming { dialog, who: sip::Caller::Station(_), .. } => {
-                self.endpoint.reject(self.clock.now(), dialog, 403, &mut self.outputs)
+            R::Incoming { dialog, who: sip::Caller::Station(user), to, sdp, source, .. } => {
+                self.station_calls((dialog, source), &user, to, sdp)
             }
             R::Incoming { dialog, from, to, sdp, source, .. } => self.incoming((dialog, source), from, to, sdp),
             R::Cancelled { dialog } => self.dialog(dialog, Input::Cancelled),
@@ -30,14 +30,14 @@ impl Switchboard {
             R::ReofferAnswered { .. } | R::ReofferRefused { .. } | R::Glare { .. } => {}
             R::Digit { dialog, key } => {
                 if let Some(leg) = self.legs.of_dialog(dialog) {
-                    self.events.push_back(Event::DigitsEntered { leg, digits: Phi(key.0.to_string()) });
+                    self.key(leg, key.0);
                 }
             }
             R::Registered { user, fresh, .. } => self.registered(&user, fresh),
             R::TrunkState { name, up: true } => tracing::info!(trunk = &*name, "the trunk is up"),
             R::TrunkState { name, up: false } => tracing::error!(trunk = &*name, "the trunk is down"),
             R::Unregistered { user } => {
-                if let Some(agent) = self.agent(&user) {
+                if let Some(agent) = self.agent(&user).and_then(|station| self.worker_at(station)) {
                     self.events.push_back(Event::StationLost { agent });
                 }
             }
@@ -50,24 +50,34 @@ impl Switchboard {
         }
     }
 
-    fn incoming(&mut self, (dialog, source): (DialogId, SocketAddr), from: Phi<String>, to: String, sdp: Option<Vec<u8>>) {
+    fn incoming(&mut self, dialog: (DialogId, SocketAddr), from: Phi<String>, to: String, sdp: Option<Vec<u8>>) {
+        let Some((call, leg, machine)) = self.take(dialog, sdp, !self.draining) else { return };
+        self.legs.insert(leg, Entry { machine, role: Role::Caller, dialog: Some(dialog.0) });
+        self.events.push_back(Event::CallArrived { call, leg, from, to: Phi(to) });
+    }
+
+    /// Numbers for a call to us, and a leg for it; or it has been refused, for want of room or of a sound that both can speak.
+    pub(in crate::node) fn take(
+        &mut self,
+        (dialog, source): (DialogId, SocketAddr),
+        sdp: Option<Vec<u8>>,
+        room: bool,
+    ) -> Option<(CallId, LegId, Leg)> {
         let now = self.clock.now();
         let (call, leg) = (CallId(mint(&mut self.next_call)), LegId(mint(&mut self.next_leg)));
-        let Some(address) = self.open(call, leg, Some(source)).filter(|_| !self.draining) else {
+        let Some(address) = self.open(call, leg, Some(source)).filter(|_| room) else {
             self.media.close(leg);
             self.refused += 1;
             self.endpoint.reject(now, dialog, 503, &mut self.outputs);
-            return;
+            return None;
         };
         match Leg::invited(local(leg, address), text(sdp).as_deref()) {
-            Ok(machine) => {
-                self.legs.insert(leg, Entry { machine, role: Role::Caller, dialog: Some(dialog) });
-                self.events.push_back(Event::CallArrived { call, leg, from, to: Phi(to) });
-            }
+            Ok(machine) => Some((call, leg, machine)),
             Err(order) => {
                 let Order::Reject { code } = order else { unreachable!("a leg that cannot be is rejected") };
                 self.media.close(leg);
                 self.endpoint.reject(now, dialog, code, &mut self.outputs);
+                None
             }
         }
     }
@@ -94,14 +104,19 @@ impl Switchboard {
         }
     }
 
-    /// A station that registers anew logs its owner in; one that was lost is found by any registration. An agent who logged out stays
-    /// so while the telephone only keeps its registration alive.
+    /// A station that registers anew logs its owner in, unless somebody else is logged in there or the owner works elsewhere; one that was
+    /// lost is found by any registration. An agent who logged out stays so while the telephone only keeps its registration alive.
     fn registered(&mut self, user: &str, fresh: bool) {
-        let Some(agent) = self.agent(user) else { return };
-        if !self.core.is_reachable(agent) {
+        let Some(station) = self.agent(user) else { return };
+        if let Some(agent) = self.worker_at(station).filter(|agent| !self.core.is_reachable(*agent)) {
             self.events.push_back(Event::StationFound { agent });
         }
-        if fresh && self.core.agent_state(agent) == Some(AgentState::LoggedOut) {
+        let agent = station;
+        let nobody = self.core.agent_at(station).is_none();
+        if fresh && nobody && self.core.agent_state(agent) == Some(AgentState::LoggedOut) {
+            if self.core.station_of(agent) != station {
+                self.events.extend([Event::AgentSeated { agent, station }, Event::StationFound { agent }]);
+            }
             self.events.push_back(Event::AgentLoggedIn { agent });
             if self.ready_on_register {
                 self.events.push_back(Event::AgentReady { agent });

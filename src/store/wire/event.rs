@@ -38,6 +38,7 @@ wire_enum! {
         28 EdgeResumed { edge, legs },
         29 EdgeLost { edge },
         30 DeadlineReached,
+        31 AgentSeated { agent, station },
     }
     Restored { 0 Call(id, call), 1 Offer(id, offer), 2 Agent(id, agent), 3 Rest(rest), 4 Figures(figures), 5 OwnCall(id, call) }
     LegEnd { 0 HungUp, 1 Lost, 2 Refused }

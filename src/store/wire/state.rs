@@ -27,7 +27,7 @@ wire_struct! {
     OfferRecord { agent, rung_at, ended_at, outcome }
     OwnCall { kind, agent, to, station, far, placed_at, reached_at, due, held, held_for }
     Agent {
-        state, since, next, own, reachable, no_answers, missed, logged_in_at, calls_since_login, idle_since, busy_from, busy, wrapping,
+        state, since, next, own, station, reachable, no_answers, missed, logged_in_at, calls_since_login, idle_since, busy_from, busy, wrapping,
     }
     Missed { at, queue }
     Rest { now, offers, plays, facts, holds, last_offered, occupancy, last_agents, retired }
