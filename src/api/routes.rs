@@ -97,8 +97,8 @@ async fn view(State(backend): Centred) -> Response {
 }
 
 async fn agent_state(State(backend): Centred, Path(id): Path<String>, body: Bytes) -> Result<Response, Response> {
-    let asked: StateAsked = serde_json::from_slice(&body)
-        .map_err(|error| refusal(StatusCode::BAD_REQUEST, "bad_body", format!("{error}; send {{\"state\": \"ready\"}}")))?;
+    let asked: StateAsked =
+        serde_json::from_slice(&body).map_err(|error| refusal(StatusCode::BAD_REQUEST, "bad_body", what_is_wrong(&error)))?;
     let ask = agent_ask(&asked).map_err(|message| refusal(StatusCode::BAD_REQUEST, "bad_state", message))?;
     let agent = known_agent(&*backend, &id)?;
     let view = backend.view();
@@ -120,6 +120,13 @@ async fn agent_state(State(backend): Centred, Path(id): Path<String>, body: Byte
     backend.ask(agent, ask).map_err(|message| refusal(StatusCode::SERVICE_UNAVAILABLE, "busy", message))?;
     let answer = StateAnswer { agent: agent.0, asked: asked.state, effective };
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+/// Where a body is wrong, in words of ours: what was sent may be anything, a caller's number too, and is not repeated.
+fn what_is_wrong(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let fields = "fields: state, reason, code, extend";
+    format!("not what this path takes, at line {line} column {column}; send {{\"state\": \"ready\"}} ({fields})")
 }
 
 /// When the core does what is asked of it.
@@ -150,14 +157,14 @@ fn agent_ask(asked: &StateAsked) -> Result<AgentAsk, String> {
         ("wrap_up", ..) => Err(format!("wrap_up is extended: send {{\"state\": \"wrap_up\", \"extend\": SECONDS}}, 1 to {EXTEND_MAX}")),
         ("ready" | "logged_out", Some(_), ..) => Err("only not_ready has a reason".into()),
         ("ready" | "logged_out" | "not_ready", ..) => Err("only ready has a code, and only wrap_up an extend".into()),
-        (other, ..) => Err(format!("state {other:?} (valid: ready, not_ready, logged_out, wrap_up)")),
+        _ => Err("no such state (valid: ready, not_ready, logged_out, wrap_up)".into()),
     }
 }
 
 /// A word of the centre's own; free text about a caller has no place in it.
 fn wrap_up_code(code: &str) -> Result<String, String> {
     let word = (1..=32).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-    word.then(|| code.to_string()).ok_or_else(|| format!("code {code:?} (valid: one to 32 of a-z, A-Z, 0-9, _ and -)"))
+    word.then(|| code.to_string()).ok_or_else(|| "no such code (valid: one to 32 of a-z, A-Z, 0-9, _ and -)".into())
 }
 
 fn not_ready_reason(reason: &str) -> Result<NotReadyReason, String> {
@@ -169,7 +176,7 @@ fn not_ready_reason(reason: &str) -> Result<NotReadyReason, String> {
         code => code
             .parse()
             .map(NotReadyReason::Code)
-            .map_err(|_| format!("reason {code:?} (valid: break, meal, training, other, or a configured code's number)")),
+            .map_err(|_| "no such reason (valid: break, meal, training, other, or a configured code's number)".into()),
     }
 }
 
@@ -179,14 +186,13 @@ async fn reload(State(backend): Centred) -> Result<Response, Response> {
 }
 
 async fn why_waiting(State(backend): Centred, Path(call): Path<String>) -> Result<Response, Response> {
-    let id =
-        call.parse().map(CallId).map_err(|_| refusal(StatusCode::BAD_REQUEST, "bad_call", format!("{call:?} is not a call's number")))?;
-    explain(backend.why_waiting(id), format!("no call {id} in the centre")).await
+    let id = call.parse().map(CallId).map_err(|_| refusal(StatusCode::BAD_REQUEST, "bad_call", "not a call's number".into()))?;
+    explain(backend.why_waiting(id), "no such call in the centre".into()).await
 }
 
 async fn why_idle(State(backend): Centred, Path(agent): Path<String>) -> Result<Response, Response> {
     let id = known_agent(&*backend, &agent)?;
-    explain(backend.why_idle(id), format!("no agent {id}")).await
+    explain(backend.why_idle(id), "no such agent".into()).await
 }
 
 async fn explain(answer: Answer<'_, Option<Explanation>>, unknown: String) -> Result<Response, Response> {
@@ -198,7 +204,7 @@ async fn explain(answer: Answer<'_, Option<Explanation>>, unknown: String) -> Re
 #[allow(clippy::result_large_err)]
 fn known_agent(backend: &dyn Backend, id: &str) -> Result<AgentId, Response> {
     let agent = id.parse().map(AgentId).ok().filter(|agent| backend.config().agents.contains_key(agent));
-    agent.ok_or_else(|| refusal(StatusCode::NOT_FOUND, "unknown_agent", format!("no agent {id:?} in the configuration")))
+    agent.ok_or_else(|| refusal(StatusCode::NOT_FOUND, "unknown_agent", "no agent of this number in the configuration".into()))
 }
 
 async fn nothing_here() -> Response {
