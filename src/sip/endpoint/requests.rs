@@ -6,7 +6,7 @@ use crate::model::{Phi, PhoneNumber, Time};
 use crate::sip::api::{Caller, DialogId, EMERGENCY, Output, Report};
 use crate::sip::dialog::{Dialog, Stage};
 use crate::sip::key::{ServerKey, merge_key};
-use crate::sip::message::{Header, Message, Scheme, Uri, list, tokens};
+use crate::sip::message::{Header, Message, Scheme, Uri, list, number, tokens};
 use crate::sip::session::Said;
 use crate::sip::writer::{ACCEPT, ALLOW, SUPPORTED};
 use std::sync::Arc;
@@ -136,6 +136,10 @@ impl Endpoint {
 
     /// Makes an INVITE a call.
     fn admit(&mut self, now: Time, request: &Request, (who, from, to): (Caller, PhoneNumber, String), out: &mut Vec<Output>) {
+        // A call may lead on from here: one without a hop left is going round in a circle (RFC 3261 §16.3).
+        if request.message.first(Header::MaxForwards).and_then(number) == Some(0) {
+            return self.answer_once(now, request, 483, "", out);
+        }
         if let Some(least) = self.too_brief(&request.message) {
             return self.answer_once(now, request, 422, &least, out);
         }
