@@ -77,6 +77,7 @@ impl Server {
         keep(&mut self.http.listen, &in_force.http.listen, "http.listen", &mut kept);
         keep(&mut self.http.token, &in_force.http.token, "http.token", &mut kept);
         keep(&mut self.media.addresses, &in_force.media.addresses, "media.address", &mut kept);
+        keep(&mut self.media.silence, &in_force.media.silence, "media.silence", &mut kept);
         keep(&mut self.media.ports, &in_force.media.ports, "media.ports", &mut kept);
         keep(&mut self.data_dir, &in_force.data_dir, "centre.data", &mut kept);
         kept

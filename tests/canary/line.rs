@@ -2,6 +2,7 @@
 
 use super::birds::{ASSERTED, ASSERTED_NAME, FROM, NAME, PASSWORD};
 use super::centre::http as at;
+use careline::loadgen::digest::Challenge;
 use careline::loadgen::phone::{DialogId, Output, Phone, Seen};
 use careline::loadgen::sdp;
 use careline::model::Time;
@@ -16,14 +17,28 @@ fn socket(address: &str, port: u16) -> UdpSocket {
     socket
 }
 
+/// Of a response; 0 of a request.
+fn status(message: &str) -> u16 {
+    let code = message.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
+    code.unwrap_or(0)
+}
+
+fn header<'a>(message: &'a str, name: &str) -> &'a str {
+    message.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name}in {message}"))
+}
+
 /// One call, or one attempt at one.
 pub struct Caller {
     sip: UdpSocket,
     sound: UdpSocket,
+    /// Who calls.
+    user: String,
     number: String,
     to: String,
     media: Option<SocketAddr>,
     sequence: u32,
+    /// The sequence number of the INVITE.
+    invited: u32,
     /// Every final answer of 300 or above, without what it must repeat of the request.
     pub refusals: String,
 }
@@ -34,10 +49,12 @@ impl Caller {
         Caller {
             sip: socket(address, 5060),
             sound: socket(address, 0),
+            user: FROM.into(),
             number: number.into(),
             to,
             media: None,
             sequence: 1,
+            invited: 1,
             refusals: String::new(),
         }
     }
@@ -46,12 +63,13 @@ impl Caller {
     pub fn send(&self, method: &str, more: &str, body: &str) {
         let here = self.sip.local_addr().expect("bound");
         let (sequence, length) = (self.sequence, body.len());
-        let numbered = if method == "ACK" { 1 } else { sequence };
+        let numbered = if method == "ACK" { self.invited } else { sequence };
         let message = format!(
             "{method} sip:{number}@{server} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bKcanary{method}{numbered}\r\nMax-Forwards: 70\r\n\
-             From: \"{NAME}\" <sip:{FROM}@{ip}>;tag=canary\r\nTo: {to}\r\nCall-ID: canary-{number}@{ip}\r\nCSeq: {numbered} {method}\r\n\
+             From: \"{NAME}\" <sip:{user}@{ip}>;tag=canary\r\nTo: {to}\r\nCall-ID: canary-{number}@{ip}\r\nCSeq: {numbered} {method}\r\n\
              Contact: \"{NAME}\" <sip:{FROM}@{here}>\r\nP-Asserted-Identity: \"{ASSERTED_NAME}\" <sip:{ASSERTED}@{ip}>\r\n\
              {more}Content-Length: {length}\r\n\r\n{body}",
+            user = self.user,
             number = self.number,
             server = at(5060),
             ip = here.ip(),
@@ -68,38 +86,72 @@ impl Caller {
 
     /// Waits for the final answer to the last request; its status.
     pub fn answer(&mut self) -> u16 {
+        let message = self.final_answer();
+        status(&message)
+    }
+
+    fn final_answer(&mut self) -> String {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
-            let Some(message) = self.receive() else { continue };
-            let code: u16 = message.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-            if code < 200 || !message.starts_with("SIP/2.0") {
-                continue;
-            }
-            if code >= 300 {
+            let Some(message) = self.receive().filter(|message| status(message) >= 200) else { continue };
+            if status(&message) >= 300 {
                 let repeated = ["From:", "To:", "Via:", "Call-ID:", "CSeq:"];
                 let own = message.lines().filter(|line| !repeated.iter().any(|name| line.starts_with(name)));
                 own.for_each(|line| self.refusals += &format!("{line}\n"));
             }
-            return code;
+            return message;
         }
         panic!("no answer to the caller");
     }
 
     /// Calls, and waits until it is answered.
     pub fn dial(&mut self) {
+        self.invite("");
+        let answer = self.final_answer();
+        self.answered(&answer);
+    }
+
+    /// Calls as a station does, and proves to be this user.
+    pub fn dial_as(&mut self, user: &str, password: &str) {
+        self.user = user.into();
+        self.invite("");
+        let refusal = self.final_answer();
+        assert_eq!(status(&refusal), 401, "a station is asked for its password: {refusal}");
+        self.send("ACK", "", "");
+        let challenge = refusal.lines().find_map(|line| Challenge::read(line.strip_prefix("WWW-Authenticate: ")?)).expect("a challenge");
+        let proof = challenge.answer(user, password, "INVITE", &format!("sip:{}@{}", self.number, at(5060)), 1, "c0ffee");
+        self.sequence += 1;
+        self.invited = self.sequence;
+        self.invite(&format!("Authorization: {proof}\r\n"));
+        let answer = self.final_answer();
+        self.answered(&answer);
+    }
+
+    fn invite(&self, more: &str) {
         let offer = sdp::describe(self.sound.local_addr().expect("bound"), 1, Some(sdp::TELEPHONE_EVENT));
-        self.send("INVITE", "Content-Type: application/sdp\r\n", &offer);
+        self.send("INVITE", &format!("Content-Type: application/sdp\r\n{more}"), &offer);
+    }
+
+    fn answered(&mut self, answer: &str) {
+        assert_eq!(status(answer), 200, "{answer}");
+        self.to = header(answer, "To: ").to_string();
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        self.media = Some(sdp::read(body.as_bytes()).expect("an answer").address);
+        self.send("ACK", "", "");
+    }
+
+    /// Waits until the centre hangs up.
+    pub fn hears_the_end(&mut self) {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
-            let Some(message) = self.receive().filter(|message| message.starts_with("SIP/2.0 200")) else { continue };
-            let to = message.lines().find_map(|line| line.strip_prefix("To: ")).expect("a To");
-            self.to = to.to_string();
-            let (_, body) = message.split_once("\r\n\r\n").expect("a body");
-            self.media = Some(sdp::read(body.as_bytes()).expect("an answer").address);
-            self.send("ACK", "", "");
+            let Some(bye) = self.receive().filter(|message| message.starts_with("BYE ")) else { continue };
+            let repeated: Vec<String> =
+                ["Via: ", "From: ", "To: ", "Call-ID: ", "CSeq: "].iter().map(|name| format!("{name}{}", header(&bye, name))).collect();
+            let answer = format!("SIP/2.0 200 OK\r\n{}\r\nContent-Length: 0\r\n\r\n", repeated.join("\r\n"));
+            self.sip.send_to(answer.as_bytes(), at(5060)).expect("loopback takes a datagram");
             return;
         }
-        panic!("the call was not answered");
+        panic!("the centre never hung up");
     }
 
     /// A key as SIP INFO says it.

@@ -43,6 +43,13 @@ fn refusals(centre: &Centre) -> String {
 fn nobody_is_told_who_called_what_they_pressed_or_what_opens_a_door() {
     let mut centre = Centre::start();
     let mut station = Station::start("127.14.4.3");
+    // Proves who they are once more, by telephone.
+    let mut desk = Caller::new("127.14.4.5", "*10");
+    desk.dial_as("1004", PASSWORD);
+    format!("1004#{PIN}#").chars().for_each(|key| desk.key_by_info(key));
+    desk.hears_the_end();
+    let ready = centre.ask("POST /api/v1/agents/1004/state", TOKEN, "{\"state\": \"ready\"}");
+    assert!(ready.starts_with("HTTP/1.1 202"), "{ready}");
     let mut caller = Caller::new("127.14.4.2", BILLING_IN_SPANISH);
     caller.dial();
     DIGITS[0].chars().for_each(|key| caller.key_by_info(key));

@@ -5,6 +5,7 @@ use super::centre::Centre;
 use super::network::Network;
 use super::phone::Phone;
 use careline::acd::AgentState;
+use careline::api::wire;
 
 const BILLING_IN_SPANISH: &str = "+13125550102";
 const ENGLISH: &str = "skills = { english = 10, billing = 8, eligibility = 5 }";
@@ -24,6 +25,7 @@ fn who_waits_keeps_their_place_while_agents_skills_and_queues_change() {
     let other = Caller::dial(&network, 4, centre.sip(), BILLING_IN_SPANISH);
     centre.wait("both callers in the queue", |view| view.in_queue == 2);
 
+    why_they_wait(&centre);
     let wrong = centre.reload(&[(ENGLISH, "skills = { english = 10, billing = 80, esperanto = 5 }")]).expect_err("it is wrong");
     assert_eq!(wrong.len(), 2, "every error at once: {wrong:?}");
     assert!(wrong.iter().all(|line| line.contains("careline.toml:") && line.contains("esperanto") != line.contains("80")), "{wrong:?}");
@@ -59,6 +61,19 @@ fn who_waits_keeps_their_place_while_agents_skills_and_queues_change() {
     let records = centre.stop();
     let who: Vec<(u64, usize)> = records.iter().map(|record| (record.segments[0].agent, record.visits.len())).collect();
     assert_eq!(who, [(1002, 1), (1009, 1)], "the first who came is the first who is answered, in the visit that began before");
+}
+
+/// What a supervisor reads of it: who waits, why, and why an agent who is free is not theirs.
+fn why_they_wait(centre: &Centre) {
+    let body = |line: &str| centre.ask(line, "").split_once("\r\n\r\n").expect("an answer has a body").1.to_string();
+    let view: wire::Centre = serde_json::from_str(&body("GET /api/v1/view")).expect("a view");
+    let billing = view.queues.iter().find(|queue| queue.name == "billing").expect("every queue");
+    assert_eq!((billing.open, billing.first.len(), &*billing.first[0].language), (2, 2, "es"));
+    let why = body(&format!("GET /api/v1/why-waiting/{}", billing.first[0].call));
+    assert!(why.contains(r#"{"subject":1002,"reason":"lacks the skills"}"#), "{why}");
+    assert!(why.contains(r#"{"subject":1004,"reason":"not ready: "#), "{why}");
+    let idle = body("GET /api/v1/why-idle/1002");
+    assert!(idle.contains("agent 1002 is ready") && idle.contains("billing: 2 waiting, 0 of them fit"), "{idle}");
 }
 
 #[test]
