@@ -66,6 +66,7 @@ pub enum Transports {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SipLimits {
     pub transactions: u32,
+    pub transactions_per_source: u32,
     pub dialogs: u32,
     /// Contacts of one user.
     pub contacts: u32,
@@ -153,6 +154,7 @@ pub const SIP_FIELDS: &[Field] = &[
 ];
 pub const SIP_LIMIT_FIELDS: &[Field] = &[
     Field::default("transactions", Kind::Count, "transactions alive at once", "100000"),
+    Field::default("transactions_per_source", Kind::Count, "transactions alive at once of one address", "50000"),
     Field::default("dialogs", Kind::Count, "dialogs alive at once", "20000"),
     Field::default("contacts", Kind::Count, "contacts of one station", "10"),
     Field::default("challenges", Kind::Count, "unanswered or wrong challenges of one source per minute", "60"),
@@ -247,12 +249,14 @@ fn same_families(sip: &Sip, media: &Media, node: &Node, problems: &mut Vec<Probl
 fn sip_limits(reader: &Reader, problems: &mut Vec<Problem>) -> Option<SipLimits> {
     let mut count = |name: &str| reader.count(name, 1..=10_000_000, problems).and_then(|count| u32::try_from(count).ok());
     let (transactions, dialogs, contacts, challenges) = (count("transactions"), count("dialogs"), count("contacts"), count("challenges"));
+    let transactions_per_source = count("transactions_per_source");
     let (headers, connections, connections_per_source) = (count("headers"), count("connections"), count("connections_per_source"));
     // Less would refuse honest calls.
     let message = reader.count("message", 4096..=10_000_000, problems).and_then(|count| u32::try_from(count).ok());
     let (idle, half_message) = (reader.span("idle", problems), reader.span("half_message", problems));
     Some(SipLimits {
         transactions: transactions?,
+        transactions_per_source: transactions_per_source?,
         dialogs: dialogs?,
         contacts: contacts?,
         challenges: challenges?,

@@ -33,6 +33,7 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
         sessions: sip::Sessions { interval: seconds(server.sip.session_expires), least: seconds(server.sip.session_min) },
         limits: sip::Limits {
             transactions: limits.transactions as usize,
+            transactions_per_source: limits.transactions_per_source as usize,
             dialogs: limits.dialogs as usize,
             contacts: limits.contacts as usize,
             challenges: limits.challenges,

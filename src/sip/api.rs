@@ -126,7 +126,7 @@ pub enum Report {
 /// Whom a call of ours is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A user registered here, at the contact registered last, over its own flow.
+    /// A user registered here, at every contact, each over its own flow: the first to answer has the call, the others are cancelled.
     Station(String),
     /// A number behind a trunk. Its peers are tried in their order: the next one when one is silent, unreachable or answers 503.
     Trunk { trunk: Arc<str>, user: String },
@@ -291,6 +291,8 @@ pub struct Limits {
     pub headers: usize,
     /// Transactions alive at once; beyond, new requests get 503.
     pub transactions: usize,
+    /// Transactions alive at once of one address.
+    pub transactions_per_source: usize,
     /// Dialogs alive at once; beyond, new INVITEs get 503.
     pub dialogs: usize,
     /// Contacts of one user.
@@ -314,6 +316,7 @@ impl Default for Limits {
             message: 64 * 1024,
             headers: 256,
             transactions: 100_000,
+            transactions_per_source: 50_000,
             dialogs: 20_000,
             contacts: 10,
             challenges: 60,

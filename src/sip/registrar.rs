@@ -3,7 +3,7 @@
 use super::api::{Flow, Transport};
 use crate::model::Time;
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// One contact of one user. Requests to it go over the flow that it was registered on, never to a resolved name.
@@ -47,6 +47,11 @@ pub struct Registrar {
 impl Registrar {
     pub fn is_station(&self, flow: &Flow) -> bool {
         self.flows.contains_key(&(flow.transport, flow.remote))
+    }
+
+    /// Whether a registration lives at this address, over any flow.
+    pub fn is_host(&self, source: IpAddr) -> bool {
+        self.flows.keys().any(|(_, remote)| remote.ip().to_canonical() == source.to_canonical())
     }
 
     /// Whose registration a flow carries: the claimed user's if it is there, else anybody's.

@@ -3,6 +3,7 @@
 mod by_hand;
 mod calls;
 mod early;
+mod forks;
 mod fuzz;
 mod offers;
 mod outward;
@@ -10,6 +11,7 @@ mod policy;
 mod register;
 mod same_as_rsip;
 mod sessions;
+mod strangers;
 mod streams;
 mod timers;
 mod trunks;

@@ -30,7 +30,11 @@ fn a_trunk_reaches_our_numbers_and_nothing_else() {
         ("INVITE", "sip:+13125559999@127.0.0.1", CONTACT, "404"),
         ("INVITE", "sip:1001@127.0.0.1", CONTACT, "404"),
         ("INVITE", "sip:*10@127.0.0.1", CONTACT, "401"),
-        ("INVITE", "tel:+13125550100", CONTACT, "416"),
+        ("INVITE", "tel:+1-312-555-0100;phone-context=x", CONTACT, "100"),
+        ("INVITE", "sip:+1(312)555.0100@127.0.0.1;user=phone", "X: y\r\nContact: <sip:x@h>\r\n", "100"),
+        ("INVITE", "tel:+13125559999", CONTACT, "404"),
+        ("INVITE", "urn:service:sos", CONTACT, "404"),
+        ("INVITE", "mailto:a@b", CONTACT, "416"),
         ("OPTIONS", "sip:127.0.0.1", "", "200"),
         ("MESSAGE", NUMBER, "", "405"),
         ("SUBSCRIBE", NUMBER, "", "405"),
@@ -99,17 +103,24 @@ fn nothing_stands_between_a_registered_station_and_help() {
     let mut endpoint = Endpoint::new(Settings { limits: Limits { dialogs: 1, ..Limits::default() }, ..settings() }, Random::seeded(1));
     let station = flow("192.0.2.8:5071");
     register(&mut endpoint, START, station, "r", CONTACT);
-    for (n, number) in ["911", "9911", "911"].into_iter().enumerate() {
-        let text = request("INVITE", &format!("sip:{number}@127.0.0.1"), station.remote, &format!("e{n}"), 1, CONTACT);
+    for (n, number) in ["911", "9911", "911", "urn:service:sos.ambulance"].into_iter().enumerate() {
+        let text = request(
+            "INVITE",
+            &if number.contains(':') { number.to_string() } else { format!("sip:{number}@127.0.0.1") },
+            station.remote,
+            &format!("e{n}"),
+            1,
+            CONTACT,
+        );
         // The third phone of the house sends somebody's name whom nobody knows: the flow vouches, whatever it says.
         let text = if n == 2 { text.replace("<sip:1001@127.0.0.1>;tag", "<sip:lobby@127.0.0.1>;tag") } else { text };
         let (sent, reports) = hand(&mut endpoint, START, station, &text);
         assert!(sent[0].starts_with("SIP/2.0 100 "), "{number}");
         let [Report::Incoming { who: Caller::Station(user), to, .. }] = &reports[..] else { panic!("{reports:?}") };
-        assert_eq!((user.as_str(), to.as_str()), ("1001", number));
+        assert_eq!((user.as_str(), to.as_str()), ("1001", if n == 3 { "911" } else { number }));
     }
     for (from, uri, expected) in [
-        ("192.0.2.8:5072", "sip:911@127.0.0.1", "403"),
+        ("192.0.2.8:5072", "sip:911@127.0.0.1", "503"),
         ("192.0.2.8:5071", "sip:9111@127.0.0.1", "503"),
         ("127.0.0.9:5060", "sip:911@127.0.0.1", "404"),
     ] {
@@ -152,6 +163,7 @@ fn a_caller_is_known_by_the_trunk_s_word_or_withheld() {
         ("P-Asserted-Identity: \"A\" <sip:+13125550177@carrier>\r\n", "+13125550177"),
         ("P-Asserted-Identity: <tel:+13125550188;x=y>\r\n", "+13125550188"),
         ("P-Asserted-Identity: <tel:+13125550188>\r\nPrivacy: id;critical\r\n", ""),
+        ("P-Asserted-Identity: <sip:carrier>, <tel:+1-312-555-0188>\r\nPrivacy: none\r\n", "+13125550188"),
     ]
     .into_iter()
     .enumerate()
@@ -190,4 +202,44 @@ fn new_settings_keep_what_lives() {
     endpoint.accept(START + ms(1), dialog, ANSWER, &mut out);
     assert_eq!(out.len(), 1);
     assert_eq!(code(&mut endpoint, "127.0.0.9:5060", "INVITE", NUMBER, "X: y\r\nContact: <sip:x@h>\r\n"), "404");
+}
+
+#[test]
+fn an_offer_among_other_parts_is_found_and_a_body_without_one_refused() {
+    let mut endpoint = endpoint();
+    let trunk = flow("127.0.0.9:5060");
+    let mixed = |kind: &str| format!("--b\r\nContent-Type: text/x\r\n\r\nhello\r\n--b\r\nContent-Type: {kind}\r\n\r\nv=0\r\n\r\n--b--\r\n");
+    for (n, (kind, expected)) in [("application/sdp", "100"), ("text/plain", "415")].into_iter().enumerate() {
+        let body = mixed(kind);
+        let head =
+            request("INVITE", NUMBER, trunk.remote, &format!("m{n}"), 1, &format!("{CONTACT}Content-Type: multipart/mixed;boundary=b\r\n"));
+        let text = head.replace("Content-Length: 0\r\n", &format!("Content-Length: {}\r\n", body.len())) + &body;
+        let (sent, reports) = hand(&mut endpoint, START, trunk, &text);
+        assert_eq!(&sent[0][8..11], expected, "{kind}");
+        let offer = reports.iter().find_map(|report| if let Report::Incoming { sdp, .. } = report { sdp.clone() } else { None });
+        assert_eq!(offer.as_deref(), (n == 0).then_some(&b"v=0\r\n"[..]), "{kind}");
+    }
+}
+
+#[test]
+fn one_source_cannot_take_all_the_room() {
+    let limits = Limits { transactions_per_source: 2, ..Limits::default() };
+    let mut endpoint = Endpoint::new(Settings { limits, ..settings() }, Random::seeded(1));
+    for (from, expected) in [("127.0.0.9:1", "100"), ("127.0.0.9:2", "100"), ("127.0.0.9:3", "503"), ("127.0.0.10:1", "100")] {
+        assert_eq!(code(&mut endpoint, from, "INVITE", NUMBER, CONTACT), expected, "{from}");
+    }
+}
+
+#[test]
+fn a_station_may_bring_its_call_by_another_connection() {
+    let mut endpoint = Endpoint::new(Settings { tcp: true, ..settings() }, Random::seeded(1));
+    let station = flow("192.0.2.8:5071");
+    register(&mut endpoint, START, station, "r", CONTACT);
+    assert_eq!(code(&mut endpoint, "192.0.2.8:40001", "INVITE", NUMBER, CONTACT), "401");
+    assert_eq!(code(&mut endpoint, "192.0.2.9:40001", "INVITE", NUMBER, CONTACT), "403");
+    assert_eq!(
+        code(&mut endpoint, "192.0.2.8:40001", "INVITE", "sip:911@127.0.0.1", CONTACT),
+        "401",
+        "no flow of a registration vouches for it"
+    );
 }

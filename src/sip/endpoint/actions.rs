@@ -55,6 +55,9 @@ impl Endpoint {
 
     /// Gives up our INVITE: one of Refused, LateAnswer and Timeout follows. The CANCEL waits for a provisional answer.
     pub fn cancel(&mut self, now: Time, dialog: DialogId, reason: Option<Reason>, out: &mut Vec<Output>) {
+        if self.cancel_all(now, dialog, reason, out) {
+            return;
+        }
         let Some(Stage::Outgoing { invite, provisional, cancel }) = self.dialogs.get_mut(&dialog).map(|dialog| &mut dialog.stage) else {
             return;
         };
@@ -85,6 +88,9 @@ impl Endpoint {
 
     /// Ends the dialog, in whatever stage it is: BYE (after the ACK to our 200, if that is still out), CANCEL, or 480.
     pub fn bye(&mut self, now: Time, dialog: DialogId, out: &mut Vec<Output>) {
+        if self.cancel_all(now, dialog, None, out) {
+            return;
+        }
         let Some(known) = self.dialogs.get_mut(&dialog) else { return };
         match known.stage {
             Stage::Up if known.answer.is_some() => known.hang_up = true,

@@ -2,6 +2,7 @@
 
 mod actions;
 mod early;
+mod forks;
 mod outward;
 mod parties;
 mod register;
@@ -24,9 +25,10 @@ use super::transaction::{Client, Clients, Kind, Servers};
 use super::trunk::Trunks;
 use super::writer::{Head, reply_flow};
 use crate::model::Time;
+use forks::Forks;
 use sources::Sources;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// One SIP user agent server and client, with its registrar. It owns no socket and no clock.
@@ -45,6 +47,8 @@ pub struct Endpoint {
     /// The merge keys of the dialogs that began with their INVITE.
     merges: HashSet<u64>,
     registrar: Registrar,
+    /// Calls that ring at several telephones.
+    forks: Forks,
     trunks: Trunks,
     /// Our own addresses.
     locals: Vec<SocketAddr>,
@@ -107,6 +111,7 @@ impl Endpoint {
             tags: HashMap::new(),
             merges: HashSet::new(),
             registrar: Registrar::default(),
+            forks: Forks::default(),
             trunks,
             locals: Vec::new(),
             nonces: BTreeMap::new(),
@@ -179,7 +184,9 @@ impl Endpoint {
             return;
         };
         let unframed = flow.transport == Transport::Tcp && !message.framed;
+        let from = out.len();
         self.handle_read(now, flow, (message, bytes.len()), out);
+        self.join_forks(now, from, out);
         if unframed {
             // Nobody can tell where the next one begins.
             out.push(Output::Close { flow });
@@ -214,6 +221,7 @@ impl Endpoint {
 
     /// What the driver says when a connection is gone, or could not be opened (TCP).
     pub fn handle_closed(&mut self, now: Time, flow: Flow, out: &mut Vec<Output>) {
+        let from = out.len();
         self.clients.fall_back_from(now, flow, &mut self.timers, out);
         self.flow_failed(now, &flow, out);
         for dialog in self.dialogs.values_mut().filter(|dialog| dialog.flow == flow) {
@@ -222,6 +230,7 @@ impl Endpoint {
         for user in self.registrar.drop_flow(&flow) {
             out.push(Output::Report(Report::Unregistered { user }));
         }
+        self.join_forks(now, from, out);
     }
 
     /// When to call `handle_timer` next, if nothing happens before.
@@ -232,6 +241,7 @@ impl Endpoint {
 
     /// Does all that was due by `now`.
     pub fn handle_timer(&mut self, now: Time, out: &mut Vec<Output>) {
+        let from = out.len();
         for user in self.registrar.expire(now) {
             out.push(Output::Report(Report::Unregistered { user }));
         }
@@ -263,6 +273,7 @@ impl Endpoint {
                 Timer::PeerPatience(dialog) => self.patience_ends(now, dialog, out),
             }
         }
+        self.join_forks(now, from, out);
     }
 
     /// Nobody answered a request of ours.
@@ -328,6 +339,11 @@ impl Endpoint {
 
     fn is_full(&self) -> bool {
         self.transactions() >= self.settings.limits.transactions
+    }
+
+    /// Whether there is no room for what one source wants beside all that it has had.
+    fn is_full_for(&self, source: IpAddr) -> bool {
+        self.is_full() || self.servers.of_source(source) >= self.settings.limits.transactions_per_source
     }
 
     /// Forgets a dialog and its timers.

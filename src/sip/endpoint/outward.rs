@@ -41,6 +41,11 @@ impl Endpoint {
             self.counts.overloaded += 1;
             return Err(NotReachable);
         }
+        if let Target::Station(user) = &invite.target
+            && self.registrar.bindings(user).len() > 1
+        {
+            return self.invite_all(now, user, &invite, out);
+        }
         let route = self.route(&invite.target)?;
         let from = address_of(&invite.caller_name, &invite.from_user, &route.flow);
         let call_id = format!("{:016x}{:016x}", self.random.draw(), self.random.draw());

@@ -2,7 +2,7 @@
 
 use super::{Endpoint, Request};
 use crate::model::{Phi, PhoneNumber, Time};
-use crate::sip::api::Output;
+use crate::sip::api::{EMERGENCY, Output};
 use crate::sip::auth::Verdict;
 use crate::sip::message::{Header, NameAddr, Scheme, Uri, list, unescape};
 use std::sync::Arc;
@@ -22,7 +22,12 @@ impl Endpoint {
         }
         let source = request.flow.remote.ip();
         let trunk = self.settings.trunks.iter().find(|trunk| trunk.holds(source));
-        trunk.map_or(Party::Stranger, |trunk| Party::Trunk(trunk.name.clone()))
+        match trunk {
+            Some(trunk) => Party::Trunk(trunk.name.clone()),
+            // A telephone that registered by a datagram brings what is too big for one by a connection.
+            None if self.registrar.is_host(source) => Party::Station,
+            None => Party::Stranger,
+        }
     }
 
     /// The number that a trunk's INVITE is for: the user of the Request-URI; but a trunk that we register at may aim at our Contact, and
@@ -64,9 +69,36 @@ fn is_feature_code(request: &Request) -> bool {
     request.method == "INVITE" && uri.user.is_some_and(|user| user.starts_with('*') || user.starts_with("%2A") || user.starts_with("%2a"))
 }
 
-/// What was dialled: the user of the Request-URI.
+/// What was dialled: the user of the Request-URI, a telephone number (RFC 3966), or for a call for help by its service (RFC 5031) its number.
 pub(super) fn dialled(request: &Request) -> String {
-    Uri::read(request.uri).expect("checked").user().unwrap_or_default()
+    if is_help(request.uri) { EMERGENCY[0].to_string() } else { number(request.uri).unwrap_or_default() }
+}
+
+/// Whether a Request-URI means something here.
+pub(super) fn is_dialable(uri: &[u8]) -> bool {
+    let known = Uri::read(uri).is_ok_and(|uri| uri.scheme != Scheme::Other);
+    known || is_help(uri) || number(uri).is_some_and(|number| !number.is_empty())
+}
+
+fn is_help(uri: &[u8]) -> bool {
+    const HELP: &[u8] = b"urn:service:sos";
+    uri.get(..HELP.len()).is_some_and(|start| start.eq_ignore_ascii_case(HELP)) && matches!(uri.get(HELP.len()), None | Some(b'.'))
+}
+
+/// The user of a SIP URI or the number of a telephone URI, without the marks that people write into numbers.
+fn number(uri: &[u8]) -> Option<String> {
+    let read = Uri::read(uri).ok()?;
+    let user = match read.scheme {
+        Scheme::Other if uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tel:")) => {
+            unescape(read.host.split(';').next().unwrap_or_default())
+        }
+        Scheme::Other => return None,
+        _ => read.user()?,
+    };
+    let marks = |c: char| "-.()".contains(c);
+    let digits = user.strip_prefix('+').unwrap_or(&user);
+    let written = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || marks(c));
+    Some(if written { user.replace(marks, "") } else { user })
 }
 
 /// The caller's number: P-Asserted-Identity before From (a trunk is trusted, RFC 3325); empty if the caller withholds it.
@@ -78,19 +110,11 @@ pub(super) fn caller(request: &Request) -> PhoneNumber {
             .map(<[u8]>::trim_ascii)
             .any(|p| p.eq_ignore_ascii_case(b"id") || p.eq_ignore_ascii_case(b"user"))
     });
-    let number = |party: &NameAddr| {
-        let uri = party.uri();
-        match uri.scheme {
-            Scheme::Other if party.uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"tel:")) => {
-                Some(unescape(uri.host.split(';').next().unwrap_or_default()))
-            }
-            Scheme::Other => None,
-            _ => uri.user(),
-        }
-    };
     let asserted =
-        message.all(Header::Assertion).flat_map(list).filter_map(|value| NameAddr::read(value).ok()).find_map(|party| number(&party));
-    let named = asserted.or_else(|| number(&request.core.from)).unwrap_or_default();
-    let hidden = private || named.eq_ignore_ascii_case("anonymous") || named.eq_ignore_ascii_case("unavailable");
+        message.all(Header::Assertion).flat_map(list).filter_map(|value| NameAddr::read(value).ok()).find_map(|party| number(party.uri));
+    let named = asserted.clone().or_else(|| number(request.core.from.uri)).unwrap_or_default();
+    let nowhere = request.core.from.uri().host.eq_ignore_ascii_case("anonymous.invalid");
+    let hidden =
+        private || asserted.is_none() && nowhere || named.eq_ignore_ascii_case("anonymous") || named.eq_ignore_ascii_case("unavailable");
     Phi(if hidden { String::new() } else { named })
 }

@@ -26,7 +26,7 @@ impl Endpoint {
             Err(why) => return self.refuse(&request, 400, &format!("Warning: 399 careline \"{why}\"\r\n"), out),
         };
         let Some(user) = self.authenticate(now, &request, out) else { return };
-        if self.is_full() {
+        if self.is_full_for(request.flow.remote.ip()) {
             self.counts.overloaded += 1;
             return self.refuse(&request, 503, "Retry-After: 5\r\n", out);
         }

@@ -1,12 +1,12 @@
 //! Requests: what whoever sends them may ask for.
 
-use super::parties::{Party, caller, dialled};
+use super::parties::{Party, caller, dialled, is_dialable};
 use super::{Endpoint, Request};
 use crate::model::{Phi, PhoneNumber, Time};
 use crate::sip::api::{Caller, DialogId, EMERGENCY, Output, Report};
 use crate::sip::dialog::{Dialog, Stage};
 use crate::sip::key::{ServerKey, merge_key};
-use crate::sip::message::{Header, Message, Scheme, Uri, list, number, tokens};
+use crate::sip::message::{Header, Message, list, number, tokens};
 use crate::sip::session::Said;
 use crate::sip::writer::{ACCEPT, ALLOW, SUPPORTED};
 use std::sync::Arc;
@@ -69,8 +69,7 @@ impl Endpoint {
     }
 
     fn judge_uri(&self, request: &Request) -> Option<u16> {
-        let uri = Uri::read(request.uri).expect("checked");
-        (uri.scheme == Scheme::Other).then_some(416)
+        (!is_dialable(request.uri)).then_some(416)
     }
 
     fn handle_outside(&mut self, now: Time, request: Request, out: &mut Vec<Output>) {
@@ -129,7 +128,7 @@ impl Endpoint {
 
     /// Why an INVITE cannot become a call, whoever sends it.
     fn judge_call(&mut self, request: &Request) -> Option<(u16, &'static str)> {
-        let full = self.is_full() || self.dialogs.len() >= self.settings.limits.dialogs;
+        let full = self.is_full_for(request.flow.remote.ip()) || self.dialogs.len() >= self.settings.limits.dialogs;
         self.counts.overloaded += u64::from(full);
         if full { Some((503, ELSEWHERE)) } else { judge_offer(&request.message) }
     }

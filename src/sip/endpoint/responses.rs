@@ -42,7 +42,10 @@ impl Endpoint {
                     (Kind::Update, Some(id)) => self.handle_update_answer(now, id, &response, out),
                     (Kind::Register | Kind::Health, _) => self.handle_errand_answer(now, kind, &response, out),
                     (Kind::Invite, None) => self.handle_abandoned(now, &response, out),
-                    (Kind::Invite, Some(id)) if code < 300 => self.handle_answer(now, id, &response, out),
+                    (Kind::Invite, Some(id)) if code < 300 => {
+                        let id = self.first_answer(id);
+                        self.handle_answer(now, id, &response, out);
+                    }
                     (Kind::Invite, Some(id)) => self.handle_refusal(now, id, &response, out),
                     (Kind::Reinvite, Some(id)) => self.handle_reoffer_answer(now, id, &response, out),
                     (Kind::Bye, Some(id)) => self.remove(id),

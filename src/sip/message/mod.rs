@@ -1,5 +1,6 @@
 //! A SIP message as received: an index of header spans over its octets, typed on demand (RFC 3261 §7, §25).
 
+mod body;
 mod core;
 mod header;
 mod uri;
@@ -40,6 +41,9 @@ pub struct Message<'a> {
     /// One Content-Length says where the body ends, and it is all there: what a stream's messages need (RFC 3261 §18.3).
     pub framed: bool,
 }
+
+/// Header lines of one part of a body.
+const PART_HEADERS_MAX: usize = 16;
 
 pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
@@ -161,6 +165,14 @@ impl<'a> Message<'a> {
         Ok(claimed)
     }
 
+    /// One part of a multipart body: its headers, and what follows them.
+    fn part(bytes: &'a [u8]) -> Option<(Message<'a>, &'a [u8])> {
+        let mut message =
+            Message { start: Start::Response { code: 0 }, fields: Vec::new(), body: &[], flaw: None, other_version: false, framed: false };
+        let content = message.index(bytes, 0, PART_HEADERS_MAX).ok()?;
+        Some((message, &bytes[content..]))
+    }
+
     pub fn all(&self, header: Header) -> impl Iterator<Item = &'a [u8]> + '_ {
         self.fields.iter().filter(move |field| field.header == header).map(|field| field.value)
     }
@@ -190,6 +202,10 @@ impl<'a> Message<'a> {
         match self.content_type() {
             _ if self.body.is_empty() => Ok(None),
             Some(kind) if kind.eq_ignore_ascii_case("application/sdp") => Ok(Some(self.body)),
+            Some(kind) if kind.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/")) => {
+                let whole = self.first(Header::ContentType).unwrap_or_default();
+                body::sdp_part(whole, self.body).map(Some).ok_or(Flaw("Unsupported Media Type"))
+            }
             _ => Err(Flaw("Unsupported Media Type")),
         }
     }

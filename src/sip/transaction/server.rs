@@ -6,7 +6,8 @@ use crate::sip::key::ServerKey;
 use crate::sip::tally::Tally;
 use crate::sip::timer::{T1, T1_X64, T2, T4, Timer, Timers};
 use crate::sip::writer::Head;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ struct Server {
 #[derive(Debug, Default)]
 pub struct Servers {
     table: HashMap<ServerKey, Server>,
+    per_source: BTreeMap<IpAddr, usize>,
     scratch: Vec<u8>,
     pub tally: Tally,
 }
@@ -47,6 +49,11 @@ pub struct Servers {
 impl Servers {
     pub fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// Transactions of one address.
+    pub fn of_source(&self, source: IpAddr) -> usize {
+        self.per_source.get(&source.to_canonical()).copied().unwrap_or(0)
     }
 
     pub fn holds(&self, key: ServerKey) -> bool {
@@ -71,6 +78,7 @@ impl Servers {
     pub fn open(&mut self, key: ServerKey, invite: bool, flow: Flow, head: Head, tag: u64, dialog: Option<DialogId>) {
         let server =
             Server { invite, state: State::Proceeding, flow, head, tag, dialog, last: None, interval: T1, resend: None, end: None };
+        *self.per_source.entry(flow.remote.ip().to_canonical()).or_insert(0) += 1;
         let old = self.table.insert(key, server);
         assert!(old.is_none(), "a request that comes again does not open a second transaction");
     }
@@ -138,6 +146,12 @@ impl Servers {
     /// Timers H, I, J and L: forgotten.
     pub fn end(&mut self, key: ServerKey, timers: &mut Timers) {
         let Some(mut server) = self.table.remove(&key) else { return };
+        let source = server.flow.remote.ip().to_canonical();
+        let count = self.per_source.get_mut(&source).expect("every transaction is counted");
+        *count -= 1;
+        if *count == 0 {
+            self.per_source.remove(&source);
+        }
         timers.set(&mut server.resend, None, Timer::ServerResend(key));
     }
 }
