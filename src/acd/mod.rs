@@ -150,6 +150,11 @@ impl Acd {
         self.desks.iter().find(here).map(|desk| desk.id)
     }
 
+    /// A call that a station has placed and that lasts.
+    pub fn own_call(&self, call: CallId) -> Option<&call::OwnCall> {
+        self.own_calls.get(call)
+    }
+
     /// Calls that the agent's station has placed and that last, codes of the house among them.
     pub fn own_calls(&self, agent: AgentId) -> usize {
         self.desks.by_id(agent).map_or(0, |desk| desk.agent.own.len())

@@ -22,6 +22,8 @@ pub const ROOT_FIELDS: &[Field] = &[
     Field::required("queues", Kind::Map, "every queue, by its name"),
     Field::required("agents", Kind::Map, "every agent, by their number"),
     Field::required("numbers", Kind::Map, "every number that callers dial"),
+    Field::optional("outward", Kind::Map, "what agents may dial; anything else is refused"),
+    Field::optional("locations", Kind::Map, "where stations are, for emergency calls"),
 ];
 
 pub const SKILL_FIELDS: &[Field] = &[
@@ -35,6 +37,7 @@ pub const AGENT_FIELDS: &[Field] = &[
     Field::required("skills", Kind::Map, "each skill with its proficiency, 1 to 10"),
     Field::required("queues", Kind::Map, "each queue with the agent's own preference: 1 is served first"),
     Field::optional("language", Kind::Name, "of whispers and confirmations"),
+    Field::optional("location", Kind::Name, "where their station is, for emergency calls"),
 ];
 pub const NUMBER_FIELDS: &[Field] = &[
     Field::required("flow", Kind::Name, "the flow that answers"),

@@ -1,9 +1,9 @@
 //! The reference manual of `careline.toml`, printed from the tables by which it is read.
 
-use super::{calendars, centre, ladder, queues, recording, server, trunks};
+use super::{calendars, centre, ladder, outward, queues, recording, server, trunks};
 use crate::model::schema::{Field, table};
 
-const BLOCKS: [(&str, &[Field]); 17] = [
+const BLOCKS: [(&str, &[Field]); 19] = [
     ("The file", centre::ROOT_FIELDS),
     ("[centre]", server::CENTRE_FIELDS),
     ("[sip]", server::SIP_FIELDS),
@@ -19,6 +19,8 @@ const BLOCKS: [(&str, &[Field]); 17] = [
     ("`comfort` of a queue", queues::COMFORT_FIELDS),
     ("`reserve` of a queue", queues::RESERVE_FIELDS),
     ("A rung of a queue's `escalation`", ladder::FIELDS),
+    ("[outward.NAME]", outward::FIELDS),
+    ("[locations.NAME]", outward::LOCATION_FIELDS),
     ("[agents.NUMBER]", centre::AGENT_FIELDS),
     ("[numbers.\"+13125550100\"]", centre::NUMBER_FIELDS),
 ];

@@ -6,6 +6,7 @@ pub mod centre;
 pub mod flows;
 pub mod ladder;
 pub mod manual;
+pub mod outward;
 pub mod queues;
 pub mod read;
 pub mod recording;
@@ -149,11 +150,12 @@ fn read_centre(now: Time, origin: &Origin, flow: Option<&Path>, problems: &mut V
     let mut told = BTreeSet::new();
     warnings.retain(|warning: &Problem| told.insert(warning.cause.clone()));
     warn_unused(&agents, &flows.files, &numbers, &mut warnings);
-    warnings.sort();
-    warnings.dedup();
     if let Some(server) = &mut server {
+        server.outward = outward::read(&root, &server.sip.trunks, &names.agents, problems, &mut warnings);
         server.agents = agents.iter().map(|(id, agent)| (*id, agent.credentials.clone())).collect();
     }
+    warnings.sort();
+    warnings.dedup();
     let calendars = plans.iter().map(|(name, plan)| (name.clone(), plan.compile(now))).collect();
     let class = |entry: crate::model::need::ClassEntry| ClassConfig { text: entry.text, needs: entry.needs, prefers: entry.prefers };
     let centre = acd::Config {

@@ -1,5 +1,6 @@
 //! What the edges are told: addresses, trunks, limits, who may log in.
 
+use super::outward::Outward;
 use super::secret::{Secret, secret};
 use super::trunks::{self, Trunk};
 use crate::model::schema::{Field, Kind, Reader};
@@ -24,6 +25,7 @@ pub struct Server {
     /// `<language>/<name>.wav`, `hold-music.wav` and `manifest.json`.
     pub prompts_dir: PathBuf,
     pub agents: BTreeMap<AgentId, Credentials>,
+    pub outward: Outward,
     pub on_register: OnRegister,
     /// How long calls alive may go on in a centre that is told to stop.
     pub drain: Duration,
@@ -202,6 +204,7 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
         flows_dir: flows_dir?,
         prompts_dir: prompts_dir?,
         agents: BTreeMap::new(),
+        outward: Outward::default(),
         on_register: on_register?,
         drain: drain?,
     })

@@ -19,6 +19,8 @@ pub enum Code {
     LogOut,
     /// `*43`
     Echo,
+    /// 911, where no emergency call can go out.
+    NoEmergency,
 }
 
 impl Code {
@@ -195,6 +197,10 @@ impl CodeCall {
             }
             Code::EndWrapUp => self.wish(Wish::EndWrapUp, out),
             Code::LogOut => self.wish(Wish::LogOut, out),
+            Code::NoEmergency => {
+                self.stage = Stage::Closing;
+                say(&["use_another_telephone", "use_another_telephone"], out);
+            }
             Code::Echo => {
                 self.stage = Stage::Echoing;
                 say(&["echo_test"], out);
@@ -472,6 +478,14 @@ mod tests {
             trial.give(Input::Said);
             assert_eq!(trial.wait(), "hang up");
         }
+    }
+
+    #[test]
+    fn who_cannot_be_helped_hears_it_twice() {
+        let mut trial = Trial { call: CodeCall::new(START, Code::NoEmergency), now: START };
+        assert_eq!(trial.give(Input::Answered), "say use_another_telephone use_another_telephone");
+        trial.give(Input::Said);
+        assert_eq!(trial.wait(), "hang up");
     }
 
     #[test]

@@ -1,18 +1,24 @@
 //! The legs alive in this node: which dialog and which offer each belongs to.
 
 use crate::leg::Leg;
-use crate::model::{AgentId, LegId, OfferId};
+use crate::model::{AgentId, CallId, LegId, OfferId};
 use crate::sip::DialogId;
 use std::collections::BTreeMap;
 
 /// Why a leg exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Who called us: a caller through a trunk, or a station that calls out.
+    /// Who called us through a trunk.
     Caller,
     Offer(OfferId, AgentId),
     /// A station that dialled a code of the house.
     Code,
+    /// A station that calls out.
+    Station {
+        emergency: bool,
+    },
+    /// Whom it calls.
+    Far(CallId),
 }
 
 /// One leg, with what the switchboard must know to pass things on.
@@ -86,8 +92,24 @@ impl Legs {
         self.entries.get(&leg).is_some_and(|entry| entry.role == Role::Code)
     }
 
+    /// Whether the core is told of the keys that are pressed there.
+    pub fn has_keys(&self, leg: LegId) -> bool {
+        self.entries.get(&leg).is_some_and(|entry| matches!(entry.role, Role::Caller | Role::Offer(..)))
+    }
+
+    pub fn is_emergency(&self, leg: LegId) -> bool {
+        self.entries.get(&leg).is_some_and(|entry| entry.role == Role::Station { emergency: true })
+    }
+
+    /// The leg is served as a code from now on.
+    pub fn make_code(&mut self, leg: LegId) {
+        if let Some(entry) = self.entries.get_mut(&leg) {
+            entry.role = Role::Code;
+        }
+    }
+
     /// Of those who called us.
     pub fn callers(&self) -> Vec<LegId> {
-        self.entries.iter().filter(|(_, entry)| !matches!(entry.role, Role::Offer(..))).map(|(leg, _)| *leg).collect()
+        self.entries.iter().filter(|(_, entry)| !matches!(entry.role, Role::Offer(..) | Role::Far(_))).map(|(leg, _)| *leg).collect()
     }
 }

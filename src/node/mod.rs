@@ -30,7 +30,7 @@ use reload::{InForce, Reload};
 use sinks::Sinks;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use switchboard::Switchboard;
+use switchboard::{People, Switchboard};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Messages that may wait for the loop. Two seconds of the busiest media workers.
@@ -92,8 +92,11 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
     }
     let (bound, ready) = std::sync::mpsc::sync_channel(1);
     let sinks = Sinks::new(store, metrics.clone());
-    let ready_on_register = settings::ready_on_register(&server);
-    let pins = pins::Pins::new(settings::pins(&server));
+    let people = People {
+        ready_on_register: settings::ready_on_register(&server),
+        pins: pins::Pins::new(settings::pins(&server)),
+        outward: server.outward.clone(),
+    };
     let (listen, transports, streams) = (server.sip.listen.clone(), settings::transports(&server), settings::streams(&server));
     let mut endpoint = Endpoint::new(settings::sip(&server, &centre), Random::system());
     let thread = std::thread::Builder::new()
@@ -110,7 +113,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
                 };
                 endpoint.listen(lines.locals().to_vec());
                 let _ = bound.send(Ok(lines.locals()[0]));
-                let board = Switchboard::new(centre, endpoint, media, sinks, recorder, (ready_on_register, pins));
+                let board = Switchboard::new(centre, endpoint, media, sinks, recorder, people);
                 let now = Instant::now();
                 Loop { configs, board, lines, messages, heard, views, shown: now, changed: true, renewed: now, checked: now }.run().await;
             });

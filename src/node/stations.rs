@@ -13,13 +13,18 @@ impl Switchboard {
     /// A station dials a code: it is answered at once, whoever works there is busy meanwhile.
     pub(super) fn serve_code(&mut self, (call, leg): (CallId, LegId), station: AgentId, code: Code, entry: Entry, to: String) {
         let agent = self.core.agent_at(station);
-        let machine = CodeCall::new(self.clock.now(), code);
-        let language = self.language_of(agent.unwrap_or(station));
-        self.codes.due.insert((machine.due(), leg));
-        self.codes.calls.insert(leg, Line { machine, call, station, language, play: PlayId(0) });
         self.legs.insert(leg, entry);
+        self.begin_code((call, leg), station, code);
         self.events.push_back(Event::CallPlaced { call, leg, agent, to: Phi(to), kind: Placed::InHouse });
         self.tell(leg, leg::Input::Answer);
+    }
+
+    /// A leg that is a code's from now on, to be answered.
+    pub(super) fn begin_code(&mut self, (call, leg): (CallId, LegId), station: AgentId, code: Code) {
+        let machine = CodeCall::new(self.clock.now(), code);
+        let language = self.language_of(self.core.agent_at(station).unwrap_or(station));
+        self.codes.due.insert((machine.due(), leg));
+        self.codes.calls.insert(leg, Line { machine, call, station, language, play: PlayId(0) });
     }
 
     /// In which an agent is spoken to.
@@ -36,9 +41,16 @@ impl Switchboard {
             leg::Report::Ended(gone) => {
                 self.forget_code(leg);
                 let cause = if gone == leg::Gone::Lost { LegEnd::Lost } else { LegEnd::HungUp };
-                self.events.push_back(Event::LegEnded { leg, cause });
+                self.code_over(leg, cause);
             }
             leg::Report::Alerting | leg::Report::Refused(_) | leg::Report::Held(_) => {}
+        }
+    }
+
+    /// The core hears of it, unless it has done with this leg before.
+    fn code_over(&mut self, leg: LegId, cause: LegEnd) {
+        if self.core.knows(leg) {
+            self.events.push_back(Event::LegEnded { leg, cause });
         }
     }
 
@@ -98,7 +110,7 @@ impl Switchboard {
             Output::HangUp => {
                 self.forget_code(leg);
                 self.tell(leg, leg::Input::End(Ending::Done { code: 480 }));
-                self.events.push_back(Event::LegEnded { leg, cause: LegEnd::HungUp });
+                self.code_over(leg, LegEnd::HungUp);
             }
             Output::Wish(wish) => {
                 let station = line.station;

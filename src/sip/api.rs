@@ -146,12 +146,14 @@ pub struct Invite {
     pub sdp: Option<Vec<u8>>,
     /// Further headers (`Alert-Info`, `X-…`): name and value, without line ends.
     pub headers: Vec<(String, String)>,
+    /// Where the caller is, as a PIDF-LO document (RFC 6442): sent beside the SDP.
+    pub location: Option<String>,
 }
 
 impl Invite {
     /// With a late offer, from nobody in particular.
     pub fn to(target: Target) -> Invite {
-        Invite { target, caller_name: String::new(), from_user: String::new(), sdp: None, headers: Vec::new() }
+        Invite { target, caller_name: String::new(), from_user: String::new(), sdp: None, headers: Vec::new(), location: None }
     }
 }
 

@@ -125,7 +125,7 @@ pub fn via(scratch: &mut Vec<u8>, flow: &Flow, branch: u64) {
 /// Ends a message: further header lines, the body and its length.
 pub fn finish(scratch: &mut Vec<u8>, extra: &[u8], body: &[u8]) -> Arc<[u8]> {
     scratch.extend_from_slice(extra);
-    if !body.is_empty() && !contains_content_type(extra) {
+    if !body.is_empty() && !contains_content_type(scratch) {
         scratch.extend_from_slice(b"Content-Type: application/sdp\r\n");
     }
     let _ = write!(scratch, "Content-Length: {}\r\n\r\n", body.len());
@@ -133,8 +133,8 @@ pub fn finish(scratch: &mut Vec<u8>, extra: &[u8], body: &[u8]) -> Arc<[u8]> {
     Arc::from(&scratch[..])
 }
 
-fn contains_content_type(extra: &[u8]) -> bool {
-    extra.split(|b| *b == b'\n').any(|line| line.len() > 13 && line[..13].eq_ignore_ascii_case(b"Content-Type:"))
+fn contains_content_type(headers: &[u8]) -> bool {
+    headers.split(|b| *b == b'\n').any(|line| line.len() > 13 && line[..13].eq_ignore_ascii_case(b"Content-Type:"))
 }
 
 /// The value in one line: a fold or a stray CR becomes a space.

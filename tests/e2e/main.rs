@@ -6,6 +6,7 @@ mod codes;
 mod drained;
 mod ear;
 mod network;
+mod outward;
 mod phone;
 mod process;
 mod reached;

@@ -70,7 +70,24 @@ impl Phone {
 
     /// Calls `user` at `server`, and waits until the call is answered.
     pub fn dial(&mut self, user: &str, server: SocketAddr) {
+        self.start_to_dial(user, server);
+        self.is_answered();
+    }
+
+    /// Calls `user` at `server`, and waits until the call is over: it is refused.
+    pub fn is_refused(&mut self, user: &str, server: SocketAddr) {
         self.command_with("dial", &format!("sip:{user}@{server}"));
+        let event = self.take("CALL_CLOSED");
+        assert!(event["param"].as_str().is_some_and(|why| why.starts_with("403")), "{event}");
+    }
+
+    /// Calls `user` at `server`.
+    pub fn start_to_dial(&mut self, user: &str, server: SocketAddr) {
+        self.command_with("dial", &format!("sip:{user}@{server}"));
+    }
+
+    /// Waits until the call that it makes is answered.
+    pub fn is_answered(&mut self) {
         self.wait_for("CALL_ESTABLISHED");
     }
 

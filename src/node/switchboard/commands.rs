@@ -22,6 +22,7 @@ impl Switchboard {
                 self.tell(leg, Input::End(Ending::Withdrawn { elsewhere: why == WithdrawWhy::AnsweredElsewhere }));
             }
             Command::Hear { call, matrix, bridged } => self.hear(call, matrix, bridged),
+            Command::EndLeg { leg, why: EndWhy::NotReached } if self.legs.is_emergency(leg) => self.say_no_emergency(leg),
             Command::EndLeg { leg, why } => self.tell(leg, Input::End(Ending::Done { code: refusal_code(why) })),
             Command::CloseRecord(record) => {
                 let ready = self.sound.record(record);
@@ -60,9 +61,9 @@ impl Switchboard {
 
     fn dial(&mut self, leg: LegId, call: CallId, target: &Destination, purpose: Purpose, show: &Show) {
         let (Purpose::Offer(offer), &Destination::Agent(agent)) = (purpose, target) else {
-            unreachable!("the core dials agents only");
+            return self.dial_out(leg, call, target, purpose);
         };
-        let station = self.endpoint.station(&agent.to_string());
+        let station = self.endpoint.station(&self.core.station_of(agent).to_string());
         let Some(address) = self.open(call, leg, station) else {
             // Our shortage, not the agent's fault.
             self.events.push_back(Event::OfferFailed { offer });

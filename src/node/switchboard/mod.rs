@@ -14,6 +14,7 @@ use super::sinks::Sinks;
 use super::sound::{self, Sound};
 use crate::acd::{self, Acd, AgentState, Command, Config, Event, LegEnd};
 use crate::config::Loaded;
+use crate::config::outward::Outward;
 use crate::leg::negotiate::{Codec, Local};
 use crate::leg::{Ending, Input, Order};
 use crate::media::{self, Library, Media};
@@ -36,6 +37,13 @@ struct HeldBack {
     show: acd::command::Show,
 }
 
+/// What is known of the people who work here, beside what the core knows.
+pub struct People {
+    pub ready_on_register: bool,
+    pub pins: Pins,
+    pub outward: Outward,
+}
+
 pub struct Switchboard {
     pub clock: Clock,
     pub core: Acd,
@@ -54,6 +62,11 @@ pub struct Switchboard {
     pub(super) legs: Legs,
     held_back: Vec<HeldBack>,
     pub(super) codes: Codes,
+    pub(super) outward: Outward,
+    /// Emergency calls that stations place: by the station's leg, the call and the station.
+    pub(super) emergencies: BTreeMap<LegId, (CallId, AgentId)>,
+    /// What stations dialled and no rule lets out.
+    pub(super) forbidden: u64,
     /// Queues by name, for their music.
     queues: BTreeMap<QueueId, Arc<str>>,
     next_call: u64,
@@ -71,14 +84,7 @@ pub struct Switchboard {
 }
 
 impl Switchboard {
-    pub fn new(
-        config: Config,
-        endpoint: Endpoint,
-        media: Media,
-        sinks: Sinks,
-        recorder: Recorder,
-        (ready_on_register, pins): (bool, Pins),
-    ) -> Switchboard {
+    pub fn new(config: Config, endpoint: Endpoint, media: Media, sinks: Sinks, recorder: Recorder, people: People) -> Switchboard {
         let clock = Clock::start();
         let queues = config.queues.iter().map(|(id, queue)| (*id, queue.name.clone())).collect();
         Switchboard {
@@ -93,12 +99,15 @@ impl Switchboard {
             sinks,
             sound: Sound::new(recorder),
             pairs: BTreeMap::new(),
-            ready_on_register,
+            ready_on_register: people.ready_on_register,
             draining: false,
             refused: 0,
             legs: Legs::default(),
             held_back: Vec::new(),
-            codes: Codes::new(pins),
+            codes: Codes::new(people.pins),
+            outward: people.outward,
+            emergencies: BTreeMap::new(),
+            forbidden: 0,
             events: VecDeque::new(),
             outputs: Vec::new(),
             closing: Vec::new(),
@@ -123,6 +132,7 @@ impl Switchboard {
         self.endpoint.reconfigure(sip);
         self.ready_on_register = settings::ready_on_register(&loaded.server);
         self.codes.pins.set(settings::pins(&loaded.server));
+        self.outward = loaded.server.outward.clone();
         self.queues.extend(loaded.centre.queues.iter().map(|(id, queue)| (*id, queue.name.clone())));
         self.sinks.rename(&loaded.centre);
         self.event(Event::ConfigChanged(Box::new(loaded.centre.clone())), send);
@@ -172,6 +182,8 @@ impl Switchboard {
     fn key(&mut self, leg: LegId, key: char) {
         match self.legs.is_code(leg) {
             true => self.code_key(leg, key),
+            // Between a station and whom it called, keys are theirs alone.
+            false if !self.legs.has_keys(leg) => {}
             false => self.events.push_back(Event::DigitsEntered { leg, digits: Phi(key.to_string()) }),
         }
     }
@@ -222,7 +234,14 @@ impl Switchboard {
                 .map(|(method, class, transport, count)| (method, class, transport.label(), count))
                 .collect(),
             trunks: self.endpoint.trunks().map(|(name, up)| (name.clone(), up)).collect(),
-            sip_guards: [guards.forbidden, guards.challenged, guards.malformed, guards.overloaded, guards.timeouts, guards.retransmitted],
+            sip_guards: [
+                guards.forbidden + self.forbidden,
+                guards.challenged,
+                guards.malformed,
+                guards.overloaded,
+                guards.timeouts,
+                guards.retransmitted,
+            ],
             calls_refused: guards.refused + self.refused,
             rtp_received: self.media.totals().received(),
             rtp_sent: self.media.totals().sent(),
@@ -314,6 +333,6 @@ impl Switchboard {
 }
 
 /// Where a leg's sound is received.
-fn local(leg: LegId, address: SocketAddr) -> Local {
+pub(super) fn local(leg: LegId, address: SocketAddr) -> Local {
     Local { address, session: leg.0, version: 1, codecs: vec![Codec::Pcmu, Codec::Pcma] }
 }

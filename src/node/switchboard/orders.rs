@@ -21,10 +21,11 @@ impl Switchboard {
             self.carry_out(leg, order);
         }
         if self.legs.get(leg).is_some_and(|entry| entry.machine.is_gone()) {
+            self.emergencies.remove(&leg);
             match self.legs.remove(leg) {
                 Some(Role::Offer(_, agent)) => self.let_go(agent),
                 Some(Role::Code) => self.forget_code(leg),
-                Some(Role::Caller) | None => {}
+                Some(Role::Caller | Role::Station { .. } | Role::Far(_)) | None => {}
             }
         }
     }
@@ -37,7 +38,7 @@ impl Switchboard {
         }
     }
 
-    pub(super) fn carry_out(&mut self, leg: LegId, order: Order) {
+    pub(in crate::node) fn carry_out(&mut self, leg: LegId, order: Order) {
         let Some(entry) = self.legs.get(leg) else { return };
         let (now, dialog, role) = (self.clock.now(), entry.dialog, entry.role);
         let out = &mut self.outputs;
@@ -50,8 +51,7 @@ impl Switchboard {
                 self.sound.closing(leg, role);
                 self.media.close(leg);
             }
-            (Order::Report(report), _) if role == Role::Code => self.code_leg(leg, report),
-            (Order::Report(report), _) => self.events.extend(core_event(leg, role, report)),
+            (Order::Report(report), _) => self.leg_reports(leg, role, report),
             (Order::Accept { sdp }, Some(dialog)) => self.endpoint.accept(now, dialog, sdp.as_bytes(), out),
             (Order::Reject { code }, Some(dialog)) => self.endpoint.reject(now, dialog, code, out),
             (Order::Cancel { elsewhere }, Some(dialog)) => {
@@ -64,6 +64,14 @@ impl Switchboard {
             (_, None) => {}
         }
     }
+
+    fn leg_reports(&mut self, leg: LegId, role: Role, report: Report) {
+        match (role, report) {
+            (Role::Code, report) => self.code_leg(leg, report),
+            (Role::Far(call), Report::Alerting) => self.far_rings(call),
+            (role, report) => self.events.extend(core_event(leg, role, report)),
+        }
+    }
 }
 
 /// A leg's report in the core's words.
@@ -72,7 +80,8 @@ fn core_event(leg: LegId, role: Role, report: Report) -> Option<Event> {
         (Report::Alerting, Role::Offer(offer, _)) => Event::OfferAlerting { offer },
         (Report::Established, Role::Offer(offer, _)) => Event::OfferAccepted { offer },
         (Report::Refused(why), Role::Offer(offer, _)) => Event::OfferRefused { offer, refusal: core_refusal(why) },
-        (Report::Established, Role::Caller) => Event::LegEstablished { leg },
+        (Report::Established, Role::Caller | Role::Station { .. } | Role::Far(_)) => Event::LegEstablished { leg },
+        (Report::Refused(_), Role::Far(_)) => Event::LegEnded { leg, cause: LegEnd::Refused },
         (Report::Ended(Gone::HungUp), _) => Event::LegEnded { leg, cause: LegEnd::HungUp },
         (Report::Ended(Gone::Lost), _) => Event::LegEnded { leg, cause: LegEnd::Lost },
         (Report::Held(held), _) => Event::LegHeld { leg, held },

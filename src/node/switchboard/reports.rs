@@ -84,7 +84,7 @@ impl Switchboard {
 
     /// A leg's media, at an address of the party's own family where it is known; or a line for the person on call why there is none: at most
     /// one a second, whoever calls.
-    pub(super) fn open(&mut self, call: CallId, leg: LegId, party: Option<SocketAddr>) -> Option<SocketAddr> {
+    pub(in crate::node) fn open(&mut self, call: CallId, leg: LegId, party: Option<SocketAddr>) -> Option<SocketAddr> {
         let opened = match party {
             Some(party) => self.media.open_towards(call, leg, party.ip()),
             None => self.media.open(call, leg),

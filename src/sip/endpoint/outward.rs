@@ -58,8 +58,13 @@ impl Endpoint {
         for (name, value) in &invite.headers {
             let _ = write!(extra, "{name}: {}\r\n", value.replace(['\r', '\n'], " "));
         }
-        let body = invite.sdp.unwrap_or_default();
+        let mut body = invite.sdp.unwrap_or_default();
         dialog.own_sdp = body.as_slice().into();
+        if let Some(location) = &invite.location {
+            let boundary = format!("b{:016x}", self.random.draw());
+            let _ = write!(extra, "{GEOLOCATION}Content-Type: multipart/mixed;boundary={boundary}\r\n");
+            body = with_location(&boundary, &body, location);
+        }
         // Over this flow, whatever the target says: the route names it.
         let (_, bytes) = dialog.request(&mut self.scratch, "INVITE", 1, key.branch, extra.as_bytes(), &body);
         let (request, trunk) = ((route.flow, bytes), dialog.trunk.clone());
@@ -241,4 +246,17 @@ fn address_of(name: &str, user: &str, flow: &Flow) -> String {
     }
     text.extend_from_slice(format!("{}>", flow.local).as_bytes());
     String::from_utf8(text).expect("made of text")
+}
+
+/// The location goes with the call itself, to be routed by (RFC 6442 §4).
+const GEOLOCATION: &str = "Geolocation: <cid:location@careline>\r\nGeolocation-Routing: yes\r\n";
+
+/// SDP and PIDF-LO in one body (RFC 2046 §5.1.3).
+fn with_location(boundary: &str, sdp: &[u8], location: &str) -> Vec<u8> {
+    let mut body = format!("--{boundary}\r\nContent-Type: application/sdp\r\n\r\n").into_bytes();
+    body.extend_from_slice(sdp);
+    let head =
+        "Content-Type: application/pidf+xml\r\nContent-ID: <location@careline>\r\nContent-Disposition: by-reference;handling=optional";
+    body.extend(format!("\r\n--{boundary}\r\n{head}\r\n\r\n{location}\r\n--{boundary}--\r\n").into_bytes());
+    body
 }
