@@ -13,7 +13,7 @@ pub const SUPPORTED: &str = "Supported: 100rel, timer\r\n";
 pub const ACCEPT: &str = "Accept: application/sdp\r\n";
 
 /// What every response to one request repeats (RFC 3261 §8.2.6.2), with `received` and `rport` filled in (RFC 3581).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Head {
     lines: Box<[u8]>,
     /// Where a tag of ours goes, if To has none.

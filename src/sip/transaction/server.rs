@@ -114,6 +114,11 @@ impl Servers {
         self.tally.answered(server.head.method(), code, flow.transport);
         let reliable = flow.transport == Transport::Tcp;
         server.state = if server.invite && code < 300 { State::Accepted } else { State::Completed };
+        // Half a minute of absorbing what comes again needs neither: thousands of calls do it at once.
+        server.head = Head::default();
+        if server.state == State::Accepted {
+            server.last = None;
+        }
         let repeats = server.invite && code >= 300 && !reliable;
         let lasts = if server.invite || !reliable { T1_X64 } else { Duration::ZERO };
         timers.set(&mut server.resend, repeats.then(|| now + T1), Timer::ServerResend(key));
