@@ -9,10 +9,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// At most so many records in one transaction.
 const BATCH: usize = 256;
+/// A record waits so long for others, since a transaction costs more than many records.
+const GATHER: Duration = Duration::from_millis(50);
 /// How often a database that failed is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 /// A spool file is closed after so long without another record, so that it can be read back.
@@ -62,11 +64,16 @@ impl Writer {
         let mut batch = Vec::with_capacity(BATCH);
         while let Some(first) = self.next() {
             let mut flushes = Vec::new();
-            for job in first.into_iter().chain(std::iter::from_fn(|| self.inbox.try_recv().ok()).take(BATCH - 1)) {
-                match job {
+            let until = Instant::now() + GATHER;
+            let mut job = first;
+            while let Some(next) = job {
+                match next {
                     WriteJob::Call(call) => batch.push(*call),
                     WriteJob::Flush(done) => flushes.push(done),
                 }
+                // Who waits for a flush is not kept waiting.
+                let patience = if flushes.is_empty() { until.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+                job = if batch.len() < BATCH { self.inbox.recv_timeout(patience).ok() } else { None };
             }
             self.write(&mut batch);
             if !flushes.is_empty() {
