@@ -9,6 +9,7 @@ mod mix;
 mod player;
 mod reception;
 mod resample;
+mod rota;
 mod rtcp;
 mod rtp;
 mod sender;

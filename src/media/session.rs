@@ -310,6 +310,12 @@ impl Session {
         ticked
     }
 
+    /// Whether the next tick may send something of our own, or end it. What is not sent (the party hears nothing) need not be in time.
+    pub fn may_send(&self, held: bool) -> bool {
+        let music = if self.hears.is_empty() { self.music.is_some() } else { held && self.hold_music.is_some() };
+        self.play.is_some() || self.tones.is_some() || self.mix.is_some() || music && self.party.as_ref().is_some_and(can_send)
+    }
+
     fn send_frame(&mut self, now: u64, frame: &[u8; FRAME]) {
         let Some(party) = self.party.as_ref().filter(|party| can_send(party)) else { return self.sender.pause() };
         let (payload_type, destination) = (party.agreed.payload_type, party.source.destination());

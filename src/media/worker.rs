@@ -5,6 +5,7 @@ use super::codec;
 use super::event::Event;
 use super::library::Sound;
 use super::mix::Mix;
+use super::rota::{Rota, SLOTS};
 use super::session::{Kind, Received, Session, Shared, Sockets};
 use super::socket::{Poller, Waker};
 use super::tape::{Side, Sink, Tape};
@@ -15,15 +16,17 @@ use std::io;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Slots of the clock, and the length of one in µs.
-const SLOTS: u64 = 20;
+/// The length of a slot of the clock, in µs.
 const SLOT: u64 = 1000;
 /// A clock that is later than this many slots (the machine slept) goes on from now; listeners' timestamps jump with it.
 const LATEST: u64 = 5 * SLOTS;
+/// Who sends nothing of its own is looked at so often, in slots, for its reports and its silence: less than `LATEST`.
+const QUIET: u64 = 2 * SLOTS;
 /// Most sockets that are served between two looks at the clock.
 const BATCH: usize = 64;
 /// Most commands that are obeyed between two looks at the clock.
@@ -99,6 +102,8 @@ type Events = Arc<dyn Fn(Event) + Send + Sync>;
 pub struct Handle {
     commands: Sender<Command>,
     waker: Arc<Waker>,
+    /// The worker is awake, and will look for commands before it sleeps.
+    awake: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -108,7 +113,9 @@ impl Handle {
         if self.commands.send(command).is_err() {
             tracing::error!("a media worker is gone");
         }
-        self.waker.wake();
+        if !self.awake.swap(true, Ordering::SeqCst) {
+            self.waker.wake();
+        }
     }
 }
 
@@ -124,6 +131,7 @@ impl Drop for Handle {
 pub struct Worker {
     commands: Receiver<Command>,
     waker: Arc<Waker>,
+    awake: Arc<AtomicBool>,
     poller: Poller,
     events: Events,
     shared: Arc<Shared>,
@@ -133,7 +141,7 @@ pub struct Worker {
     legs: BTreeMap<LegId, u32>,
     calls: BTreeMap<CallId, Vec<u32>>,
     tapes: BTreeMap<CallId, Tape>,
-    slots: [Vec<u32>; SLOTS as usize],
+    rota: Rota,
     began: Instant,
     /// µs since then, looked up once a turn.
     now: u64,
@@ -150,11 +158,13 @@ impl Worker {
     pub fn start(index: usize, shared: Arc<Shared>, events: Events) -> io::Result<Handle> {
         let (sender, commands) = mpsc::channel();
         let waker = Arc::new(Waker::new()?);
+        let awake = Arc::new(AtomicBool::new(true));
         let poller = Poller::new(BATCH)?;
         poller.add(&*waker, WAKER)?;
         let mut worker = Worker {
             commands,
             waker: waker.clone(),
+            awake: awake.clone(),
             poller,
             events,
             shared,
@@ -164,7 +174,7 @@ impl Worker {
             legs: BTreeMap::new(),
             calls: BTreeMap::new(),
             tapes: BTreeMap::new(),
-            slots: Default::default(),
+            rota: Rota::default(),
             began: Instant::now(),
             now: 0,
             next_slot: 0,
@@ -174,13 +184,18 @@ impl Worker {
             broken: None,
         };
         let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || worker.run())?;
-        Ok(Handle { commands: sender, waker, thread: Some(thread) })
+        Ok(Handle { commands: sender, waker, awake, thread: Some(thread) })
     }
 
     fn run(&mut self) {
         loop {
             self.look_at_clock();
-            let ready = self.poller.wait(self.until_next_slot());
+            self.awake.store(false, Ordering::SeqCst);
+            // A command that came just before that woke nobody.
+            let mut early = self.commands.try_recv().ok();
+            let nap = if early.is_some() { Some(Duration::ZERO) } else { self.until_next_slot() };
+            let ready = self.poller.wait(nap);
+            self.awake.store(true, Ordering::SeqCst);
             self.look_at_clock();
             if (0..ready).any(|index| self.poller.token(index) == WAKER) {
                 self.waker.clear();
@@ -188,7 +203,7 @@ impl Worker {
             // Commands first: what was asked before a packet came is in force when it is read.
             let mut obeyed = 0;
             while obeyed < COMMANDS
-                && let Ok(command) = self.commands.try_recv()
+                && let Some(command) = early.take().or_else(|| self.commands.try_recv().ok())
             {
                 if let Command::Stop = command {
                     return;
@@ -212,12 +227,15 @@ impl Worker {
         self.now = self.began.elapsed().as_micros() as u64;
     }
 
-    /// How long until a slot with sessions in it is due; `None` without sessions.
+    /// How long until a slot is due in which somebody may send, or a look at those who do not; `None` without sessions.
     fn until_next_slot(&self) -> Option<Duration> {
         if self.behind {
             return Some(Duration::ZERO);
         }
-        let due = (self.next_slot..self.next_slot + SLOTS).find(|slot| !self.slots[(slot % SLOTS) as usize].is_empty())?;
+        if self.legs.is_empty() {
+            return None;
+        }
+        let due = self.rota.next_busy(self.next_slot).unwrap_or(self.next_slot + QUIET);
         Some(Duration::from_micros((due * SLOT).saturating_sub(self.now)))
     }
 
@@ -227,12 +245,13 @@ impl Worker {
             self.next_slot = current - LATEST;
         }
         while self.next_slot <= current {
-            let slot = (self.next_slot % SLOTS) as usize;
             let mut at = 0;
             // A session that panics leaves its slot: the one that takes its place is served then, too.
-            while let Some(&index) = self.slots[slot].get(at) {
-                self.guard(Some(index), |worker| worker.tick(index));
-                at += usize::from(self.slots[slot].get(at) == Some(&index));
+            while let Some((index, turn)) = self.rota.turn(self.next_slot, at) {
+                if turn {
+                    self.guard(Some(index), |worker| worker.tick(index));
+                }
+                at += usize::from(self.rota.turn(self.next_slot, at).is_some_and(|(other, _)| other == index));
             }
             self.next_slot += 1;
         }
@@ -319,6 +338,7 @@ impl Worker {
         };
         let session = self.sessions[index as usize].as_mut().expect("who has a slot is open");
         let ticked = session.tick(self.now, held);
+        self.rota.mark(index, session.may_send(held));
         if session.side == Some(Side::Left)
             && let Some(tape) = self.tapes.get_mut(&session.call)
         {
@@ -366,6 +386,7 @@ impl Worker {
 
     fn with(&mut self, leg: LegId, work: impl FnOnce(&mut Session)) {
         if let Some(index) = self.legs.get(&leg) {
+            self.rota.mark(*index, true);
             work(self.sessions[*index as usize].as_mut().expect("a leg in the table is open"));
         }
     }
@@ -408,8 +429,7 @@ impl Worker {
         self.sessions[index as usize] = Some(Box::new(session));
         self.legs.insert(leg, index);
         self.calls.entry(call).or_default().push(index);
-        let slot = self.slots.iter_mut().min_by_key(|slot| slot.len()).expect("there are twenty");
-        slot.push(index);
+        self.rota.enter(index);
     }
 
     fn close(&mut self, leg: LegId) {
@@ -421,9 +441,7 @@ impl Worker {
         let session = self.sessions[index as usize].take().expect("a leg in the table is open");
         self.serials[index as usize] = self.serials[index as usize].wrapping_add(1) & 0x7FFF_FFFF;
         self.free.push(index);
-        for slot in &mut self.slots {
-            slot.retain(|other| *other != index);
-        }
+        self.rota.leave(index);
         let rest = self.calls.get_mut(&session.call).expect("an open leg's call is in the table");
         rest.retain(|other| *other != index);
         if rest.is_empty() {
@@ -465,6 +483,7 @@ impl Worker {
         for index in &members {
             let session = self.sessions[*index as usize].as_mut().expect("a call's legs are open");
             session.mix = (session.hears.len() > 1).then(|| Mix::new(&session.hears));
+            self.rota.mark(*index, true);
         }
         match offer {
             Some(offer) if complete => (self.events)(Event::Joined { offer }),
