@@ -16,7 +16,6 @@ pub struct Centre {
     pub sip: SocketAddr,
     pub http: SocketAddr,
     pub dir: PathBuf,
-    pub agents: usize,
 }
 
 /// What differs from the centre as it is written down.
@@ -24,6 +23,8 @@ pub struct Centre {
 pub struct Wanted {
     pub address: IpAddr,
     pub agents: usize,
+    /// Records every conversation, behind the notice that this takes.
+    pub record: bool,
 }
 
 impl Centre {
@@ -45,7 +46,7 @@ impl Centre {
             .stderr(log)
             .spawn()?;
         let (sip, http) = (SocketAddr::new(wanted.address, 5060), SocketAddr::new(wanted.address, 8080));
-        Ok(Centre { child, sip, http, dir: dir.to_path_buf(), agents: wanted.agents })
+        Ok(Centre { child, sip, http, dir: dir.to_path_buf() })
     }
 
     /// Waits until the centre's HTTP answers; it opens after SIP.
@@ -73,12 +74,12 @@ impl Centre {
         std::fs::read_to_string(self.dir.join("serve.log")).unwrap_or_default()
     }
 
-    /// The words of `careline load` for this centre, with all its agents.
-    pub fn load(&self) -> Vec<String> {
+    /// The words of `careline load` for this centre, with so many of its agents.
+    pub fn load(&self, agents: usize) -> Vec<String> {
         let mut words: Vec<String> = ["load", "--json", "--server"].map(String::from).into();
         words.push(self.sip.to_string());
-        if self.agents > 0 {
-            words.extend(["--agents".to_string(), format!("{FIRST_AGENT}-{}", FIRST_AGENT + self.agents - 1)]);
+        if agents > 0 {
+            words.extend(["--agents".to_string(), format!("{FIRST_AGENT}-{}", FIRST_AGENT + agents - 1)]);
             words.extend(["--password", "load-{}"].map(String::from));
         }
         words
@@ -108,6 +109,9 @@ fn configuration(wanted: Wanted) -> io::Result<String> {
         .replace("\"../flows\"", &format!("{flows:?}"))
         .replace("\"../../../ivr-flows/prompts\"", &format!("{prompts:?}"))
         .replace("127.0.0.1", &wanted.address.to_string());
+    if wanted.record {
+        text = text.replace("wrap_up = \"0s\"\n", "wrap_up = \"0s\"\nrecord = true\n").replace("flow = \"line\"", "flow = \"recorded\"");
+    }
     for agent in FIRST_AGENT..FIRST_AGENT + wanted.agents {
         text.push_str(&format!(
             "\n[agents.{agent}]\nname = \"Agent {agent}\"\npassword = \"load-{agent}\"\npin = \"{agent}\"\nlanguage = \"en\"\n\

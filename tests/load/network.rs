@@ -91,11 +91,11 @@ fn every_call_completes_once_over_a_network_that_loses_doubles_and_delays() {
     }
     let network = Network::new();
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("network");
-    let wanted = Wanted { address: ADDRESS.parse().unwrap(), agents: AGENTS };
+    let wanted = Wanted { address: ADDRESS.parse().unwrap(), agents: AGENTS, record: false };
     // Nobody waits until it takes calls: REGISTER is repeated until then.
     let centre = Centre::start(&dir, wanted, &network.within()).unwrap();
     let mut words = vec![env!("CARGO_BIN_EXE_careline").to_string()];
-    words.extend(centre.load());
+    words.extend(centre.load(AGENTS));
     let calls = CALLS.to_string();
     let more = ["--sound", "none", "--callers", "40", "--calls", &calls, "--talk", "100ms-300ms", "--warm", "0s", "--for", "170s"];
     words.extend(more.map(String::from));

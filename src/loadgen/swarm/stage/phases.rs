@@ -13,6 +13,7 @@ use std::time::Duration;
 
 /// Who is not registered, or not there, after so long will not be.
 pub(super) const GATHER_MAX: Duration = Duration::from_secs(60);
+const LETTING_GO: Duration = Duration::from_millis(500);
 /// The last goodbye has its answer by then, or none (64 × T1, and a little).
 const ENDING_MAX: Duration = Duration::from_secs(35);
 impl Stage<'_> {
@@ -94,8 +95,9 @@ impl Stage<'_> {
 
     /// Everybody who is to be there from the start is.
     fn gathered(&self) -> bool {
-        let all = (self.order.callers as u64).min(self.order.calls.unwrap_or(u64::MAX));
-        self.order.rate.is_some() || self.report.calls.established >= all
+        let calls = &self.report.calls;
+        let all_here = self.lines.len() >= self.order.callers && calls.established >= self.order.callers as u64;
+        self.order.rate.is_some() || all_here || self.order.calls.is_some_and(|most| calls.dialled >= most)
     }
 
     fn check_registrations(&mut self, now: Time, until: Time) {
@@ -149,9 +151,10 @@ impl Stage<'_> {
     }
 
     pub(super) fn close(mut self) -> Report {
-        let now = self.clock.now();
         if self.report.trouble.is_none() {
-            self.sample(now);
+            // The server lets go of a call's files a moment after its last answer.
+            std::thread::sleep(LETTING_GO);
+            self.sample(self.clock.now());
         }
         let phones = self.seats.iter().map(|seat| &seat.wire.phone).chain([&self.trunk.phone]);
         let calls = &mut self.report.calls;
