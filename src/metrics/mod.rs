@@ -41,6 +41,8 @@ pub struct Edges {
     pub sip_guards: [u64; 6],
     /// Calls turned away at the door: they have no record.
     pub calls_refused: u64,
+    /// Calls for help that stations began.
+    pub emergency_calls: u64,
     /// RTP packets of all sessions, open ones included.
     pub rtp_received: u64,
     pub rtp_sent: u64,
@@ -172,6 +174,7 @@ impl Metrics {
     }
 
     fn edges(&self, edges: &Edges) {
+        self.counter(series::EMERGENCY_CALLS, &[], edges.emergency_calls);
         self.gauge(series::CORE_INBOX, &[], edges.core_inbox as f64);
         self.gauge(series::SIP_TRANSACTIONS, &[], edges.sip_transactions as f64);
         self.gauge(series::REGISTRATIONS, &[], edges.registrations as f64);

@@ -11,6 +11,8 @@ pub const CALLS_PLACED: Series = (
     "careline_calls_placed_total",
     "Calls that stations placed and that ended, by kind (outward: by an agent through a trunk; emergency) and by how they ended (reached: the far side answered; not_reached; refused; failed: we cut it). They are in no other figure of calls.",
 );
+pub const EMERGENCY_CALLS: Series =
+    ("careline_emergency_calls_total", "Calls for help (911) that stations began, counted at once, wherever they led.");
 pub const CALLS_IN_PROGRESS: Series = (
     "careline_calls_in_progress",
     "Calls in the centre now, by what they are in: flow, queue, talking, wrap_up (the caller is gone, the record still open), placed (by a station: outward, an emergency, or a code of the house).",
@@ -150,6 +152,7 @@ pub const BUILD_INFO: Series = ("careline_build_info", "1, labelled with the ver
 pub const COUNTERS: &[Series] = &[
     CALLS,
     CALLS_PLACED,
+    EMERGENCY_CALLS,
     VISITS_OFFERED,
     VISITS_ANSWERED,
     VISITS_ABANDONED,

@@ -26,8 +26,9 @@ impl Switchboard {
             tracing::warn!(station = user, "dialled what no rule lets out: refused");
             return self.endpoint.reject(self.clock.now(), dialog.0, 403, &mut self.outputs);
         };
-        // Nobody is refused help because we are about to stop.
-        let Some((call, leg, machine)) = self.take(dialog, sdp, emergency || !self.draining) else { return };
+        // Nobody is refused help because we are about to stop; who goes home may log out while calls are let end.
+        let welcome = emergency || !self.draining && (code.is_some() || !self.endpoint.draining());
+        let Some((call, leg, machine)) = self.take(dialog, sdp, welcome) else { return };
         let entry = |role| Entry { machine, role, dialog: Some(dialog.0) };
         if let Some(code) = code {
             return self.serve_code((call, leg), station, code, entry(Role::Code), to);
@@ -35,6 +36,7 @@ impl Switchboard {
         if emergency {
             tracing::error!(%call, %station, "an emergency call from this station");
             self.emergencies.insert(leg, (call, station));
+            self.calls_for_help += 1;
         }
         let kind = if emergency { Placed::Emergency } else { Placed::Outward };
         self.legs.insert(leg, entry(Role::Station { emergency }));

@@ -202,6 +202,28 @@ fn new_settings_keep_what_lives() {
     endpoint.accept(START + ms(1), dialog, ANSWER, &mut out);
     assert_eq!(out.len(), 1);
     assert_eq!(code(&mut endpoint, "127.0.0.9:5060", "INVITE", NUMBER, "X: y\r\nContact: <sip:x@h>\r\n"), "404");
+    register(&mut endpoint, START, flow("192.0.2.8:5071"), "r", CONTACT);
+    endpoint.reconfigure(settings());
+    assert_eq!(endpoint.registered(), 1, "who is still known stays registered");
+    endpoint.reconfigure(Settings { users: Default::default(), ..settings() });
+    assert_eq!(endpoint.registered(), 0, "who is gone from the configuration has no telephone here");
+}
+
+#[test]
+fn a_drain_sends_trunks_elsewhere_and_serves_stations_as_ever() {
+    let mut endpoint = endpoint();
+    assert_eq!(code(&mut endpoint, "127.0.0.9:5060", "OPTIONS", NUMBER, CONTACT), "200");
+    endpoint.drain();
+    for method in ["OPTIONS", "INVITE"] {
+        let trunk = flow("127.0.0.9:5060");
+        let (sent, reports) = hand(&mut endpoint, START, trunk, &request(method, NUMBER, trunk.remote, "drained", 1, CONTACT));
+        assert!(sent[0].starts_with("SIP/2.0 503 ") && sent[0].contains("Retry-After: ") && reports.is_empty(), "{method}: {sent:?}");
+    }
+    assert_eq!(endpoint.counts().refused, 1, "a call that was turned away");
+    let station = flow("192.0.2.8:5071");
+    register(&mut endpoint, START, station, "r", CONTACT);
+    assert_eq!(endpoint.registered(), 1);
+    assert_eq!(code(&mut endpoint, "192.0.2.8:5071", "OPTIONS", NUMBER, CONTACT), "200");
 }
 
 #[test]

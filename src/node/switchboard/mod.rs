@@ -65,6 +65,8 @@ pub struct Switchboard {
     pub(super) outward: Outward,
     /// Emergency calls that stations place: by the station's leg, the call and the station.
     pub(super) emergencies: BTreeMap<LegId, (CallId, AgentId)>,
+    /// All of them since the start.
+    pub(super) calls_for_help: u64,
     /// What stations dialled and no rule lets out.
     pub(super) forbidden: u64,
     /// Queues by name, for their music.
@@ -107,6 +109,7 @@ impl Switchboard {
             codes: Codes::new(people.pins),
             outward: people.outward,
             emergencies: BTreeMap::new(),
+            calls_for_help: 0,
             forbidden: 0,
             events: VecDeque::new(),
             outputs: Vec::new(),
@@ -242,6 +245,7 @@ impl Switchboard {
                 guards.timeouts,
                 guards.retransmitted,
             ],
+            emergency_calls: self.calls_for_help,
             calls_refused: guards.refused + self.refused,
             rtp_received: self.media.totals().received(),
             rtp_sent: self.media.totals().sent(),

@@ -123,12 +123,13 @@ impl Endpoint {
         }
     }
 
-    /// Takes new trunks, numbers, users and limits; dialogs, transactions and registrations stay.
+    /// Takes new trunks, numbers, users and limits; dialogs, transactions and registrations stay, but for those of users who are gone.
     pub fn reconfigure(&mut self, settings: Settings) {
         self.auth.set_lifetime(settings.limits.nonce);
         self.clients.choice.enabled = settings.tcp;
         self.sources = Sources::new(settings.limits.challenges, settings.limits.sources);
         self.trunks.configure(&settings.trunks);
+        self.settings.users.keys().filter(|user| !settings.users.contains_key(*user)).for_each(|user| self.registrar.clear(user));
         self.settings = settings;
     }
 
