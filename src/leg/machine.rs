@@ -12,8 +12,12 @@ pub enum Input {
     End(Ending),
 
     // ── the dialog's facts ──
-    /// 180, or any provisional response that means ringing.
-    Alerting,
+    /// 180, or any provisional response that means ringing; with the answer to our offer if the other side can be heard already.
+    Alerting { sdp: Option<String> },
+    /// Whom this party calls is rung.
+    FarRings,
+    /// Whom this party calls can be heard already.
+    FarAudible,
     /// 200 to our INVITE (acknowledged by the dialog), with the answer to our offer.
     Established { sdp: Option<String> },
     /// ACK to our 200, with the answer if the offer was ours.
@@ -45,13 +49,31 @@ pub enum Ending {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Order {
     // ── to its dialog ──
-    Invite { sdp: String },
-    Accept { sdp: String },
-    Reject { code: u16 },
-    Cancel { elsewhere: bool },
+    Invite {
+        sdp: String,
+    },
+    Accept {
+        sdp: String,
+    },
+    /// 180.
+    Ring,
+    /// 183: it may be heard already what will be heard when we answer.
+    Progress {
+        sdp: String,
+    },
+    Reject {
+        code: u16,
+    },
+    Cancel {
+        elsewhere: bool,
+    },
     Bye,
-    AnswerReoffer { sdp: String },
-    RejectReoffer { code: u16 },
+    AnswerReoffer {
+        sdp: String,
+    },
+    RejectReoffer {
+        code: u16,
+    },
     // ── to its media ──
     Negotiate(Agreed),
     CloseMedia,
@@ -63,6 +85,8 @@ pub enum Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
     Alerting,
+    /// Whom we called beyond a trunk can be heard before they answer.
+    Audible,
     /// Our caller's leg is answered, or the station has answered us.
     Established,
     /// A station that we rang is gone without having been established.
@@ -135,6 +159,8 @@ pub struct Leg {
     state: State,
     /// Our offer went in a 200: the answer comes in the ACK.
     awaits_answer: bool,
+    /// What comes before the answer is to be heard, and has not come yet.
+    listens: bool,
 }
 
 impl Leg {
@@ -147,13 +173,18 @@ impl Leg {
                 Err(_) => return Err(Order::Reject { code: 488 }),
             },
         };
-        Ok(Leg { local, state: State::Invited(ready), awaits_answer: false })
+        Ok(Leg { local, state: State::Invited(ready), awaits_answer: false, listens: false })
     }
 
     /// Rings a station.
     pub fn dialled(local: Local, out: &mut Vec<Order>) -> Leg {
         out.push(Order::Invite { sdp: negotiate::offer(&local) });
-        Leg { local, state: State::Dialled { alerting: false }, awaits_answer: false }
+        Leg { local, state: State::Dialled { alerting: false }, awaits_answer: false, listens: false }
+    }
+
+    /// Calls somebody beyond a trunk: what they let us hear before they answer is heard.
+    pub fn placed(local: Local, out: &mut Vec<Order>) -> Leg {
+        Leg { listens: true, ..Leg::dialled(local, out) }
     }
 
     /// Whether nothing more can come of this leg and its owner may drop it.
@@ -166,7 +197,10 @@ impl Leg {
         match input {
             Input::Answer => self.answer(out),
             Input::End(ending) => self.end(ending, out),
-            Input::Alerting => self.alerting(out),
+            Input::Alerting { sdp } => self.alerting(sdp.as_deref(), out),
+            Input::FarRings if matches!(self.state, State::Invited(_)) => out.push(Order::Ring),
+            Input::FarRings => {}
+            Input::FarAudible => self.far_audible(out),
             Input::Established { sdp } => self.established(sdp.as_deref(), out),
             Input::Acked { sdp } => self.acked(sdp.as_deref(), out),
             Input::Refused { code } => {
@@ -221,10 +255,23 @@ impl Leg {
         self.state = next;
     }
 
-    fn alerting(&mut self, out: &mut Vec<Order>) {
-        if self.state == (State::Dialled { alerting: false }) {
-            self.state = State::Dialled { alerting: true };
+    fn alerting(&mut self, sdp: Option<&str>, out: &mut Vec<Order>) {
+        let State::Dialled { alerting } = &mut self.state else { return };
+        if !std::mem::replace(alerting, true) {
             out.push(Order::Report(Report::Alerting));
+        }
+        if let Some(agreed) = sdp.filter(|_| self.listens).and_then(|answer| negotiate::accept(answer, &self.local).ok()) {
+            self.listens = false;
+            out.extend([Order::Negotiate(agreed), Order::Report(Report::Audible)]);
+        }
+    }
+
+    fn far_audible(&mut self, out: &mut Vec<Order>) {
+        match &self.state {
+            State::Invited(Ready::Answer { sdp, agreed }) => out.extend([Order::Progress { sdp: sdp.clone() }, Order::Negotiate(*agreed)]),
+            // Who offered nothing can hear nothing yet.
+            State::Invited(Ready::Offer) => out.push(Order::Ring),
+            _ => {}
         }
     }
 
@@ -392,9 +439,25 @@ mod tests {
     #[test]
     fn a_station_alerts_once_and_answers() {
         let mut leg = station();
-        assert_eq!(tell(&mut leg, Input::Alerting), [Order::Report(Report::Alerting)]);
-        assert_eq!(tell(&mut leg, Input::Alerting), []);
+        assert_eq!(tell(&mut leg, Input::Alerting { sdp: None }), [Order::Report(Report::Alerting)]);
+        assert_eq!(tell(&mut leg, Input::Alerting { sdp: None }), []);
         assert!(matches!(&tell(&mut leg, answered())[..], [Order::Negotiate(_), Order::Report(Report::Established)]));
+    }
+
+    #[test]
+    fn what_comes_before_the_answer_is_heard_beyond_a_trunk_only() {
+        let early = || Input::Alerting { sdp: Some(their_offer()) };
+        assert_eq!(tell(&mut station(), early()), [Order::Report(Report::Alerting)]);
+        let mut leg = Leg::placed(local(), &mut Vec::new());
+        assert_eq!(tell(&mut leg, Input::Alerting { sdp: None }), [Order::Report(Report::Alerting)]);
+        assert!(matches!(&tell(&mut leg, early())[..], [Order::Negotiate(_), Order::Report(Report::Audible)]));
+        assert_eq!(tell(&mut leg, early()), [], "once");
+        let mut leg = caller(Some(&their_offer()));
+        assert_eq!(tell(&mut leg, Input::FarRings), [Order::Ring]);
+        let Order::Progress { sdp: early } = tell(&mut leg, Input::FarAudible).remove(0) else { panic!() };
+        assert!(matches!(&tell(&mut leg, Input::Answer)[0], Order::Accept { sdp } if *sdp == early), "the same answer again");
+        assert_eq!(tell(&mut leg, Input::FarAudible), []);
+        assert_eq!(tell(&mut caller(None), Input::FarAudible), [Order::Ring]);
     }
 
     #[test]
@@ -402,7 +465,7 @@ mod tests {
         let mut leg = station();
         assert_eq!(tell(&mut leg, Input::Refused { code: 486 }), [Order::CloseMedia, Order::Report(Report::Refused(Refusal::Busy))]);
         let mut leg = station();
-        tell(&mut leg, Input::Alerting);
+        tell(&mut leg, Input::Alerting { sdp: None });
         assert_eq!(tell(&mut leg, Input::Refused { code: 486 }), [Order::CloseMedia, Order::Report(Report::Refused(Refusal::Declined))]);
     }
 
@@ -434,7 +497,7 @@ mod tests {
     fn a_withdrawn_offer_is_cancelled_and_its_late_answer_is_silence() {
         for late in [Input::LateAnswer, Input::Refused { code: 487 }, Input::TimedOut] {
             let mut leg = station();
-            tell(&mut leg, Input::Alerting);
+            tell(&mut leg, Input::Alerting { sdp: None });
             assert_eq!(
                 tell(&mut leg, Input::End(Ending::Withdrawn { elsewhere: true })),
                 [Order::Cancel { elsewhere: true }, Order::CloseMedia]
@@ -451,7 +514,9 @@ mod tests {
             Input::Answer,
             Input::End(Ending::Done { code: 480 }),
             Input::End(Ending::Withdrawn { elsewhere: false }),
-            Input::Alerting,
+            Input::Alerting { sdp: Some(their_offer()) },
+            Input::FarRings,
+            Input::FarAudible,
             answered(),
             Input::Acked { sdp: None },
             Input::Refused { code: 486 },

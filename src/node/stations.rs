@@ -43,7 +43,7 @@ impl Switchboard {
                 let cause = if gone == leg::Gone::Lost { LegEnd::Lost } else { LegEnd::HungUp };
                 self.code_over(leg, cause);
             }
-            leg::Report::Alerting | leg::Report::Refused(_) | leg::Report::Held(_) => {}
+            leg::Report::Alerting | leg::Report::Audible | leg::Report::Refused(_) | leg::Report::Held(_) => {}
         }
     }
 

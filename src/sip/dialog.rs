@@ -65,10 +65,20 @@ pub struct Reliable {
     pub flow: Flow,
     pub bytes: Arc<[u8]>,
     pub interval: Duration,
+    /// The next one's description, which waits for the PRACK.
+    pub next: Option<Vec<u8>>,
     /// Our 200's description, which waits for the PRACK.
     pub answer: Option<Vec<u8>>,
     pub resend: Option<Time>,
     pub end: Option<Time>,
+}
+
+/// What a caller knows of 100rel (RFC 3262).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reliability {
+    Unknown,
+    Known,
+    Required,
 }
 
 /// One early dialog (RFC 3261 §12.1) of an INVITE of ours.
@@ -106,8 +116,8 @@ pub struct Dialog {
     /// The trunk that it goes through: its challenges are answered.
     pub trunk: Option<Arc<str>>,
     pub attempt: Option<Attempt>,
-    /// Their INVITE requires that provisional answers arrive.
-    pub requires_reliable: bool,
+    /// Whether provisional answers to their INVITE can be made sure to arrive.
+    pub reliability: Reliability,
     pub reliable: Option<Reliable>,
     /// Who has answered our INVITE provisionally.
     pub early: Vec<Early>,
@@ -144,7 +154,11 @@ impl Dialog {
         dialog.remote = message.first(Header::From).expect("checked").to_vec();
         dialog.remote_tag = core.from_tag().to_vec();
         (dialog.remote_cseq, dialog.invite_cseq) = (Some(core.cseq), core.cseq);
-        dialog.requires_reliable = message.lists(Header::Require, "100rel");
+        dialog.reliability = match (message.lists(Header::Require, "100rel"), message.lists(Header::Supported, "100rel")) {
+            (true, _) => Reliability::Required,
+            (false, true) => Reliability::Known,
+            (false, false) => Reliability::Unknown,
+        };
         (dialog.said, dialog.updates) = (Said::read(message), message.lists(Header::Allow, "UPDATE"));
         dialog.routes = routes(message);
         dialog.retarget(message);
@@ -178,7 +192,7 @@ impl Dialog {
             pinned: false,
             trunk: None,
             attempt: None,
-            requires_reliable: false,
+            reliability: Reliability::Unknown,
             reliable: None,
             early: Vec::new(),
             said: Said::default(),

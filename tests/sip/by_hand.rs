@@ -36,7 +36,13 @@ impl Hand {
     pub fn acts(&mut self, act: impl FnOnce(&mut Endpoint, DialogId, Time, &mut Vec<Output>)) -> (Vec<String>, Vec<Report>) {
         let mut out = Vec::new();
         act(&mut self.endpoint, self.dialog, self.now, &mut out);
-        part(out)
+        let (sent, reports) = part(out);
+        let tags = sent
+            .iter()
+            .filter(|text| text.starts_with("SIP/2.0 "))
+            .filter_map(|text| Some(header(text, "To").split_once(";tag=")?.1.to_string()));
+        self.tag = tags.last().unwrap_or(std::mem::take(&mut self.tag));
+        (sent, reports)
     }
 
     /// The centre answers; its 200.
@@ -44,7 +50,6 @@ impl Hand {
         let (mut sent, _) = self.acts(|endpoint, dialog, now, out| endpoint.accept(now, dialog, ANSWER, out));
         let ok = sent.pop().expect("a 200");
         assert!(ok.starts_with("SIP/2.0 200 "), "{ok}");
-        self.tag = header(&ok, "To").split_once(";tag=").expect("our tag").1.to_string();
         ok
     }
 

@@ -32,6 +32,28 @@ fn a_caller_who_requires_it_gets_a_provisional_answer_that_arrives() {
 }
 
 #[test]
+fn early_media_arrives_where_that_can_be_made_sure() {
+    let text = std::str::from_utf8(ANSWER).unwrap();
+    for (extra, number) in [("Supported: 100rel\r\n", true), ("", false)] {
+        let mut hand = Hand::calls(settings(), extra);
+        let (sent, _) = hand.acts(|endpoint, dialog, now, out| endpoint.progress(now, dialog, ANSWER, out));
+        assert!(sent[0].starts_with("SIP/2.0 183 ") && sent[0].ends_with(text) && sent[0].contains("RSeq: ") == number, "{sent:?}");
+        assert_eq!(hand.pass(ms(600)).len(), usize::from(number));
+        if number {
+            let (sent, _) = hand.asks("PRACK", 2, &format!("RAck: {} 1 INVITE\r\n", header(&sent[0], "RSeq")), "");
+            assert!(sent[0].starts_with("SIP/2.0 200 "));
+        }
+        assert!(hand.accept().ends_with(text), "and the same again in the 200");
+    }
+    // While the 180 is under way, the 183 waits.
+    let mut hand = Hand::calls(settings(), REQUIRED);
+    let ringing = hand.pass(ms(600)).remove(0);
+    assert_eq!(hand.acts(|endpoint, dialog, now, out| endpoint.progress(now, dialog, ANSWER, out)), (vec![], vec![]));
+    let (sent, _) = hand.asks("PRACK", 2, &format!("RAck: {} 1 INVITE\r\n", header(&ringing, "RSeq")), "");
+    assert!(sent[0].starts_with("SIP/2.0 200 ") && sent[1].starts_with("SIP/2.0 183 ") && sent[1].ends_with(text), "{sent:?}");
+}
+
+#[test]
 fn a_caller_who_never_acknowledges_is_not_there() {
     for decided in [false, true] {
         let mut hand = Hand::calls(settings(), REQUIRED);

@@ -1,5 +1,6 @@
 //! Every retransmission and every end on its own time (RFC 3261 table 4, RFC 6026).
 
+use crate::by_hand::Hand;
 use crate::wire::{ANSWER, START, Wire, at, hand, ms, open_settings, request, settings};
 use careline::sip::{Endpoint, Flow, Random, Report};
 use std::net::SocketAddr;
@@ -109,4 +110,54 @@ fn a_bye_that_comes_again_is_answered_again_and_reported_once() {
     assert_eq!(party.transactions(), 1);
     party.handle_timer(START + ms(32_600), &mut out);
     assert_eq!((party.transactions(), party.next_timer()), (0, None));
+}
+
+/// Timers D, E, F, K and M, of our own requests.
+#[test]
+fn our_own_requests_are_repeated_and_forgotten_on_time() {
+    let mut hand = Hand::calls(open_settings(), "");
+    let ok = hand.accept();
+    hand.ack(&ok, "");
+    let (sent, _) = hand.acts(|endpoint, dialog, now, out| endpoint.bye(now, dialog, out));
+    // Timer E doubles up to T2; once something has come, it is T2 at once.
+    assert_eq!(hand.pass(ms(1_500)).len(), 2);
+    hand.gives(&hand.response(&sent[0], "100 Trying", "", ""));
+    assert_eq!((hand.pass(ms(1_999)).len(), hand.pass(ms(1)).len()), (0, 1), "the one that was set before");
+    assert_eq!((hand.pass(ms(3_999)).len(), hand.pass(ms(1)).len()), (0, 1));
+    assert_eq!((hand.pass(ms(3_999)).len(), hand.pass(ms(1)).len()), (0, 1));
+    let before = hand.endpoint.transactions();
+    hand.gives(&hand.response(&sent[0], "200 OK", "", ""));
+    hand.pass(ms(4_999));
+    assert_eq!(hand.endpoint.transactions(), before);
+    assert_eq!(hand.gives(&hand.response(&sent[0], "200 OK", "", "")), (vec![], vec![]), "absorbed");
+    hand.pass(ms(1));
+    assert_eq!(hand.endpoint.transactions(), before - 1, "Timer K");
+    // Timer F: nobody answers at all.
+    let mut hand = Hand::calls(open_settings(), "");
+    let ok = hand.accept();
+    hand.ack(&ok, "");
+    hand.acts(|endpoint, dialog, now, out| endpoint.bye(now, dialog, out));
+    hand.pass(ms(31_999));
+    assert_eq!(hand.endpoint.dialogs(), 1);
+    hand.pass(ms(1));
+    assert_eq!((hand.endpoint.dialogs(), hand.endpoint.transactions()), (0, 0));
+}
+
+#[test]
+fn our_own_invites_are_forgotten_on_time() {
+    for (code, extra) in [("486 Busy", ""), ("200 OK", "Contact: <sip:x@127.0.0.9:5060>\r\n")] {
+        let mut hand = Hand::calls(open_settings(), "");
+        let ok = hand.accept();
+        hand.ack(&ok, "");
+        hand.pass(ms(33_000));
+        assert_eq!(hand.endpoint.transactions(), 0);
+        let (sent, _) = hand.acts(|endpoint, dialog, now, out| assert!(endpoint.reoffer(now, dialog, ANSWER, out)));
+        let answer = hand.response(&sent[0], code, extra, "");
+        let (ack, _) = hand.gives(&answer);
+        hand.pass(ms(31_999));
+        assert_eq!(hand.gives(&answer), (ack, vec![]), "the ACK again: Timer D, Timer M");
+        hand.pass(ms(1));
+        assert_eq!(hand.endpoint.transactions(), 0);
+        assert_eq!(hand.gives(&answer), (vec![], vec![]));
+    }
 }

@@ -53,6 +53,8 @@ impl Switchboard {
             }
             (Order::Report(report), _) => self.leg_reports(leg, role, report),
             (Order::Accept { sdp }, Some(dialog)) => self.endpoint.accept(now, dialog, sdp.as_bytes(), out),
+            (Order::Ring, Some(dialog)) => self.endpoint.ring(now, dialog, out),
+            (Order::Progress { sdp }, Some(dialog)) => self.endpoint.progress(now, dialog, sdp.as_bytes(), out),
             (Order::Reject { code }, Some(dialog)) => self.endpoint.reject(now, dialog, code, out),
             (Order::Cancel { elsewhere }, Some(dialog)) => {
                 self.endpoint.cancel(now, dialog, elsewhere.then_some(sip::Reason::CompletedElsewhere), out);
@@ -85,7 +87,7 @@ fn core_event(leg: LegId, role: Role, report: Report) -> Option<Event> {
         (Report::Ended(Gone::HungUp), _) => Event::LegEnded { leg, cause: LegEnd::HungUp },
         (Report::Ended(Gone::Lost), _) => Event::LegEnded { leg, cause: LegEnd::Lost },
         (Report::Held(held), _) => Event::LegHeld { leg, held },
-        (Report::Alerting | Report::Refused(_) | Report::Established, _) => return None,
+        (Report::Alerting | Report::Audible | Report::Refused(_) | Report::Established, _) => return None,
     })
 }
 

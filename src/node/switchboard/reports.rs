@@ -19,7 +19,7 @@ impl Switchboard {
             R::Incoming { dialog, from, to, sdp, source, .. } => self.incoming((dialog, source), from, to, sdp),
             R::Cancelled { dialog } => self.dialog(dialog, Input::Cancelled),
             R::Acked { dialog, sdp } => self.dialog(dialog, Input::Acked { sdp: text(sdp) }),
-            R::Alerting { dialog, .. } => self.dialog(dialog, Input::Alerting),
+            R::Alerting { dialog, sdp } => self.dialog(dialog, Input::Alerting { sdp: text(sdp) }),
             R::Established { dialog, sdp } => self.dialog(dialog, Input::Established { sdp: text(sdp) }),
             R::Refused { dialog, code } => self.dialog(dialog, Input::Refused { code }),
             R::Timeout { dialog } => self.dialog(dialog, Input::TimedOut),

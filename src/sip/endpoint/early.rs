@@ -3,7 +3,7 @@
 use super::{Endpoint, Request, Response};
 use crate::model::Time;
 use crate::sip::api::{DialogId, Output, Report};
-use crate::sip::dialog::{Dialog, Early, Reliable, Stage};
+use crate::sip::dialog::{Dialog, Early, Reliability, Reliable, Stage};
 use crate::sip::key::ClientKey;
 use crate::sip::message::{Header, Message, number, trim};
 use crate::sip::timer::{T1, T1_X64, Timer};
@@ -16,20 +16,31 @@ const EARLY_MAX: usize = 16;
 impl Endpoint {
     /// 180 to their INVITE; if it requires that, again until its PRACK.
     pub fn ring(&mut self, now: Time, dialog: DialogId, out: &mut Vec<Output>) {
-        let Some(known) = self.dialogs.get(&dialog) else { return };
+        self.answer_early(now, dialog, (180, b""), out);
+    }
+
+    /// 183 to their INVITE, with our answer to its offer: early media. It comes again until its PRACK, if the caller can say one.
+    pub fn progress(&mut self, now: Time, dialog: DialogId, sdp: &[u8], out: &mut Vec<Output>) {
+        match self.dialogs.get_mut(&dialog).and_then(|known| known.reliable.as_mut()) {
+            // One at a time (§3).
+            Some(reliable) => reliable.next = Some(sdp.to_vec()),
+            None => self.answer_early(now, dialog, (183, sdp), out),
+        }
+    }
+
+    fn answer_early(&mut self, now: Time, dialog: DialogId, (code, sdp): (u16, &[u8]), out: &mut Vec<Output>) {
+        let Some(known) = self.dialogs.get(&dialog).filter(|known| known.reliable.is_none()) else { return };
         let Stage::Incoming(key) = known.stage else { return };
         let mut extra = format!("Contact: {}\r\n{ALLOW}", contact(&known.flow));
-        let number = known.requires_reliable.then(|| (self.random.draw() as u32 & 0x7fff_ffff).max(1));
-        if known.reliable.is_some() {
-            // One at a time (§3).
-            return;
-        }
+        let reliable = known.reliability == Reliability::Required || known.reliability == Reliability::Known && !sdp.is_empty();
+        let number = reliable.then(|| (self.random.draw() as u32 & 0x7fff_ffff).max(1));
         if let Some(number) = number {
             extra += &format!("Require: 100rel\r\nRSeq: {number}\r\n");
         }
-        let sent = self.servers.answer(now, key, (180, extra.as_bytes(), b""), &mut self.timers, out);
+        let sent = self.servers.answer(now, key, (code, extra.as_bytes(), sdp), &mut self.timers, out);
         let (Some(number), Some((flow, bytes)), Some(known)) = (number, sent, self.dialogs.get_mut(&dialog)) else { return };
-        let reliable = known.reliable.insert(Reliable { number, flow, bytes, interval: T1, answer: None, resend: None, end: None });
+        let fresh = Reliable { number, flow, bytes, interval: T1, next: None, answer: None, resend: None, end: None };
+        let reliable = known.reliable.insert(fresh);
         self.timers.set(&mut reliable.resend, Some(now + T1), Timer::ReliableResend(dialog));
         self.timers.set(&mut reliable.end, Some(now + T1_X64), Timer::ReliableEnd(dialog));
     }
@@ -46,8 +57,10 @@ impl Endpoint {
         self.timers.set(&mut reliable.resend, None, Timer::ReliableResend(id));
         self.timers.set(&mut reliable.end, None, Timer::ReliableEnd(id));
         self.answer_once(now, request, 200, "", out);
-        if let Some(sdp) = reliable.answer {
-            self.accept(now, id, &sdp, out);
+        match (reliable.answer, reliable.next) {
+            (Some(sdp), _) => self.accept(now, id, &sdp, out),
+            (None, Some(sdp)) => self.progress(now, id, &sdp, out),
+            (None, None) => {}
         }
     }
 

@@ -4,7 +4,7 @@ use super::parties::{Party, caller, dialled, is_dialable};
 use super::{Endpoint, Request};
 use crate::model::{Phi, PhoneNumber, Time};
 use crate::sip::api::{Caller, DialogId, EMERGENCY, Output, Report};
-use crate::sip::dialog::{Dialog, Stage};
+use crate::sip::dialog::{Dialog, Reliability, Stage};
 use crate::sip::key::{ServerKey, merge_key};
 use crate::sip::message::{Header, Message, list, number, tokens};
 use crate::sip::session::Said;
@@ -157,7 +157,7 @@ impl Endpoint {
         let id = self.keep(dialog);
         self.servers.open(request.key, true, request.reply_flow(), request.head(), tag, Some(id));
         self.servers.answer(now, request.key, (100, b"", b""), &mut self.timers, out);
-        if self.dialogs[&id].requires_reliable {
+        if self.dialogs[&id].reliability == Reliability::Required {
             self.ring(now, id, out);
         }
         let sdp = request.message.sdp().expect("judged").map(<[u8]>::to_vec);

@@ -111,7 +111,7 @@ impl Dialog {
             }
             Move::Alert => {
                 self.alerted = true;
-                (Stage::Dialling, Input::Alerting)
+                (Stage::Dialling, Input::Alerting { sdp: None })
             }
             Move::Answer => (Stage::Up, Input::Established { sdp: Some(offer("a=sendrecv")) }),
             Move::AnswerMute => (Stage::Up, Input::Established { sdp: None }),
@@ -145,7 +145,10 @@ impl Dialog {
                 panic!("{order:?} is out of turn: {self:?}")
             }
             (Order::AnswerReoffer { .. } | Order::RejectReoffer { .. }, _) => panic!("{order:?} answers nothing: {self:?}"),
-            (Order::Invite { .. } | Order::Negotiate(_) | Order::CloseMedia | Order::Report(_), stage) => stage,
+            (
+                Order::Invite { .. } | Order::Ring | Order::Progress { .. } | Order::Negotiate(_) | Order::CloseMedia | Order::Report(_),
+                stage,
+            ) => stage,
         };
         self.stage = stage;
     }

@@ -289,7 +289,7 @@ fn core_event(leg: LegId, role: Role, report: Report) -> Option<Event> {
         (Report::Ended(Gone::HungUp), _) => Event::LegEnded { leg, cause: LegEnd::HungUp },
         (Report::Ended(Gone::Lost), _) => Event::LegEnded { leg, cause: LegEnd::Lost },
         (Report::Held(held), _) => Event::LegHeld { leg, held },
-        (Report::Alerting | Report::Refused(_), Role::Caller) => return None,
+        (Report::Alerting | Report::Refused(_), Role::Caller) | (Report::Audible, _) => return None,
     })
 }
 
