@@ -70,7 +70,7 @@ impl Switchboard {
             return;
         };
         let mut orders = Vec::new();
-        let machine = Leg::dialled(super::switchboard::local(leg, address), &mut orders);
+        let machine = Leg::placed(super::switchboard::local(leg, address), &mut orders);
         self.legs.insert(leg, Entry { machine, role: Role::Far(call), dialog: None });
         for order in orders {
             match order {
@@ -96,9 +96,16 @@ impl Switchboard {
 
     /// It rings on the far side: so the station hears it ring.
     pub(super) fn far_rings(&mut self, call: CallId) {
-        let station = self.core.own_call(call).map(|own| own.station);
-        if let Some(dialog) = station.and_then(|leg| self.legs.get(leg)).and_then(|entry| entry.dialog) {
-            self.endpoint.ring(self.clock.now(), dialog, &mut self.outputs);
+        if let Some(station) = self.core.own_call(call).map(|own| own.station) {
+            self.tell(station, leg::Input::FarRings);
+        }
+    }
+
+    /// The far side is heard before it answers, by the station alone: what the trunk plays, or says instead of ringing.
+    pub(super) fn far_is_audible(&mut self, call: CallId, far: LegId) {
+        if let Some(station) = self.core.own_call(call).map(|own| own.station) {
+            self.tell(station, leg::Input::FarAudible);
+            self.media.hear(call, [(station, [far].into())].into(), None);
         }
     }
 

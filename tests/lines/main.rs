@@ -243,3 +243,22 @@ fn a_trunk_wants_us_registered_and_another_is_asked_whether_it_is_there() {
     assert_eq!(up("carrier"), 1.0);
     centre.stop();
 }
+
+/// An emergency, so that the station is not asked for a password of its own.
+#[test]
+fn a_call_of_ours_proves_itself_and_is_heard_before_the_answer() {
+    let network = Network::new();
+    let address = network.address(3).to_string();
+    let trunk =
+        format!("[sip.trunks.carrier]\npeers = [\"{address}\"]\nuser = \"clinic\"\npassword = \"demo-trunk\"\nemergency = true\n\n[http]");
+    let centre = centre(&network, &[("[http]", &trunk)]);
+    let mut carrier = script::start(&network, 3, centre.sip(), "trunks/carrier", &[]);
+    station::register(&network, 1, 1004, centre.sip());
+    centre.agent(1004, "ready", |state| state == AgentState::Ready);
+    let mut station = script::start(&network, 1, centre.sip(), "stations/dials", &["-s", "911"]);
+    station.succeeds();
+    carrier.succeeds();
+    centre.agent(1004, "ready", |state| state == AgentState::Ready);
+    assert_eq!(centre.metrics().sum("careline_calls_placed_total", &["kind=\"emergency\"", "disposition=\"reached\""]), 1.0);
+    centre.stop();
+}

@@ -1,6 +1,6 @@
 //! A SIPp scenario, written with a few words that stand for what every message has.
 //!
-//! `{{NEW METHOD n}}` begins a call's request (`SPENT`: without a hop left), `{{IN METHOD n}}` one within the call, `{{STATION METHOD n}}` one
+//! `{{NEW METHOD n}}` begins a call's request (`SPENT`: without a hop left; `DIAL`: a station's), `{{IN METHOD n}}` one within the call, `{{STATION METHOD n}}` one
 //! of a station within its call, `{{BACK METHOD n k}}` the ACK or CANCEL of the request that stands k elements before. `{{REPLY code tag}}`
 //! answers the last request, `{{KEPT code tag}}` the one kept by `{{KEEP}}`. `{{SDP direction}}` describes sound, `{{END}}` ends a message
 //! without. `{{SEE regex}}` in a `recv` says what must stand in the message; `{{TAG}}` keeps its sender's tag.
@@ -65,6 +65,10 @@ fn write_word(out: &mut String, variables: &mut Vec<String>, verb: &str, tail: &
     };
     match verb {
         "NEW" => *out += &request(new, tail, CALLER, within),
+        "DIAL" => {
+            let from = "From: <sip:1004@[local_ip]:[local_port]>;tag=[call_number]";
+            *out += &request(new, tail, from, within);
+        }
         "SPENT" => *out += &request(new, tail, CALLER, within).replace("Max-Forwards: 70", "Max-Forwards: 0"),
         "IN" => *out += &request("[next_url]", tail, CALLER, &to).replace("From:", "[routes]\nFrom:"),
         "BACK" => {

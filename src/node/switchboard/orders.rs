@@ -71,6 +71,7 @@ impl Switchboard {
         match (role, report) {
             (Role::Code, report) => self.code_leg(leg, report),
             (Role::Far(call), Report::Alerting) => self.far_rings(call),
+            (Role::Far(call), Report::Audible) => self.far_is_audible(call, leg),
             (role, report) => self.events.extend(core_event(leg, role, report)),
         }
     }
