@@ -79,6 +79,7 @@ impl Server {
         keep(&mut self.media.addresses, &in_force.media.addresses, "media.address", &mut kept);
         keep(&mut self.media.silence, &in_force.media.silence, "media.silence", &mut kept);
         keep(&mut self.media.ports, &in_force.media.ports, "media.ports", &mut kept);
+        keep(&mut self.memory_reserve, &in_force.memory_reserve, "centre.memory_reserve", &mut kept);
         keep(&mut self.data_dir, &in_force.data_dir, "centre.data", &mut kept);
         kept
     }

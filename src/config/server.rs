@@ -29,6 +29,8 @@ pub struct Server {
     pub on_register: OnRegister,
     /// How long calls alive may go on in a centre that is told to stop.
     pub drain: Duration,
+    /// Bytes of memory that must be left for those alive: with less, new calls are refused.
+    pub memory_reserve: u64,
 }
 
 impl Server {
@@ -125,6 +127,7 @@ pub const CENTRE_FIELDS: &[Field] = &[
     Field::default("flows", Kind::Text, "the directory of the flows, from here", "../ivr-flows"),
     Field::default("prompts", Kind::Text, "the directory of the prompts, from here", "../ivr-flows/prompts"),
     Field::default("data", Kind::Text, "the directory of records and keys, from here", "../data"),
+    Field::default("memory_reserve", Kind::Count, "MiB that must be left for those alive: with less, new calls are refused (503)", "64"),
     Field::default("on_register", Kind::Text, "what an agent is whose station registers: `ready` or `not_ready`", "not_ready"),
     Field::default("drain", Kind::Span, "how long calls alive may go on when the centre is told to stop", "5m"),
 ];
@@ -191,6 +194,7 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
     }
     let centre = centre?;
     let name = centre.text("name", problems);
+    let memory_reserve = centre.count("memory_reserve", 1..=1_000_000, problems);
     let on_register = centre.word("on_register", &[("ready", OnRegister::Ready), ("not_ready", OnRegister::NotReady)], problems);
     let drain = centre.span("drain", problems);
     let mut path = |name: &str| centre.text(name, problems).map(|text| dir.join(text));
@@ -206,6 +210,7 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
         agents: BTreeMap::new(),
         outward: Outward::default(),
         on_register: on_register?,
+        memory_reserve: memory_reserve? << 20,
         drain: drain?,
     })
 }

@@ -2,10 +2,12 @@
 //! a bridge forwards payloads as they came. Commands go in by channel, events come out by callback; nothing here waits for anybody.
 
 pub mod codec;
+mod command;
 pub mod event;
 mod keys;
 pub mod library;
 mod mix;
+mod outbox;
 mod player;
 mod reception;
 mod resample;
@@ -25,6 +27,7 @@ pub use event::{Event, Stats, Totals};
 pub use library::Library;
 
 use crate::model::{CallId, Hearing, LegId, OfferId, PlayId, Prompt};
+use command::Command;
 use session::{Shared, Sockets};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,7 +36,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
-use worker::{Command, Worker};
+use worker::Worker;
 
 /// Where sound lives on this machine.
 #[derive(Clone, Debug)]

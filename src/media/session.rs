@@ -5,6 +5,7 @@ use super::event::{Stats, Totals};
 use super::keys::Keys;
 use super::library::Sound;
 use super::mix::Mix;
+use super::outbox::Outbox;
 use super::player::{Music, Play};
 use super::reception::Reception;
 use super::rtcp::{self, Heard, Sent};
@@ -50,6 +51,8 @@ pub struct Shared {
 pub struct Session {
     pub call: CallId,
     pub leg: LegId,
+    /// Its place among its worker's sessions.
+    pub index: u32,
     sockets: Sockets,
     party: Option<Party>,
     sender: Sender,
@@ -118,6 +121,7 @@ impl Session {
         Session {
             call,
             leg,
+            index: 0,
             sockets,
             party: None,
             sender: Sender::new(random[0], random[1] as u32),
@@ -226,7 +230,7 @@ impl Session {
 
     /// Passes a packet of the one party that is heard on to this one's. `packet` is rewritten in place where it can be: what lies before
     /// the payload is overwritten with our header.
-    pub fn forward(&mut self, now: u64, packet: &mut [u8], received: &Received) {
+    pub fn forward(&mut self, now: u64, packet: &mut [u8], received: &Received, out: &mut Outbox) {
         let Some(party) = self.party.as_ref().filter(|party| can_send(party)) else { return };
         let sound = matches!(received.kind, Kind::Sound(_));
         if self.play.is_some() || (sound && self.tones.is_some()) {
@@ -258,33 +262,33 @@ impl Session {
             Kind::Event => None,
         };
         match table {
-            None => self.send(whole, destination),
+            None => self.send(whole, destination, out),
             Some(table) => {
                 // The packet may go to others in its own law: this one gets a copy.
                 let mut copy = [0; 1500];
                 let copy = &mut copy[..whole.len()];
                 copy.copy_from_slice(whole);
                 copy[HEADER..].iter_mut().for_each(|code| *code = table[usize::from(*code)]);
-                self.send(copy, destination);
+                self.send(copy, destination, out);
             }
         }
     }
 
     /// What the clock brings each 20 ms: a frame, a report, a silence noticed. `held` says that the one party that is heard holds.
-    pub fn tick(&mut self, now: u64, held: bool) -> Ticked {
+    pub fn tick(&mut self, now: u64, held: bool, out: &mut Outbox) -> Ticked {
         let mut ticked = Ticked::default();
         let codec = self.law();
         if let Some(mut play) = self.play.take() {
-            self.send_frame(now, play.frame(codec));
+            self.send_frame(now, play.frame(codec), out);
             if play.advance() { ticked.done = Some(play.id) } else { self.play = Some(play) }
         } else if let Some(mut tones) = self.tones.take() {
-            self.send_frame(now, tones.frame(codec));
+            self.send_frame(now, tones.frame(codec), out);
             self.tones = if tones.advance() { None } else { Some(tones) };
         } else if self.hears.is_empty() || held {
             let slot = if self.hears.is_empty() { &mut self.music } else { &mut self.hold_music };
             match slot.take() {
                 Some(mut music) => {
-                    self.send_frame(now, music.frame(codec));
+                    self.send_frame(now, music.frame(codec), out);
                     music.advance();
                     *if self.hears.is_empty() { &mut self.music } else { &mut self.hold_music } = Some(music);
                 }
@@ -293,7 +297,7 @@ impl Session {
         } else if let Some(mut mix) = self.mix.take() {
             let mut frame = [0; FRAME];
             if mix.frame(&mut frame) {
-                self.send_frame(now, &frame.map(|sample| codec::encode(codec, sample)));
+                self.send_frame(now, &frame.map(|sample| codec::encode(codec, sample)), out);
             } else {
                 self.sender.pause();
             }
@@ -316,25 +320,27 @@ impl Session {
         self.play.is_some() || self.tones.is_some() || self.mix.is_some() || music && self.party.as_ref().is_some_and(can_send)
     }
 
-    fn send_frame(&mut self, now: u64, frame: &[u8; FRAME]) {
+    fn send_frame(&mut self, now: u64, frame: &[u8; FRAME], out: &mut Outbox) {
         let Some(party) = self.party.as_ref().filter(|party| can_send(party)) else { return self.sender.pause() };
         let (payload_type, destination) = (party.agreed.payload_type, party.source.destination());
         let mut packet = [0; PACKET];
         let header = self.sender.own(now, payload_type);
         header.write(packet.first_chunk_mut().expect("a packet has room for its header"));
         packet[HEADER..].copy_from_slice(frame);
-        self.send(&packet, destination);
+        self.send(&packet, destination, out);
     }
 
-    fn send(&mut self, packet: &[u8], destination: SocketAddr) {
-        match self.sockets.rtp.send_to(packet, destination) {
-            Ok(_) => {
-                self.stats.sent += 1;
-                self.shared.totals.count_sent();
-                self.sender.octets += (packet.len() - HEADER) as u64;
-            }
-            Err(_) => self.stats.unsent += 1,
-        }
+    fn send(&mut self, packet: &[u8], destination: SocketAddr, out: &mut Outbox) {
+        out.send(self.index, &self.sockets.rtp, packet, destination);
+        self.stats.sent += 1;
+        self.shared.totals.count_sent();
+        self.sender.octets += (packet.len() - HEADER) as u64;
+    }
+
+    /// The kernel did not take a packet that was counted as sent.
+    pub fn refused(&mut self) {
+        self.stats.sent -= 1;
+        self.stats.unsent += 1;
     }
 
     fn report(&mut self, now: u64) {
@@ -462,7 +468,7 @@ mod tests {
     fn a_silence_is_told_every_ten_seconds_until_sound_comes_again() {
         let (mut session, theirs) = session(1);
         let from = theirs.rtp.local_addr().unwrap();
-        let told = |session: &mut Session, at: u64| session.tick(at, false).silent;
+        let told = |session: &mut Session, at: u64| session.tick(at, false, &mut Outbox::direct()).silent;
         assert!(!told(&mut session, 9 * SECOND));
         assert!(told(&mut session, 10 * SECOND));
         assert!(!told(&mut session, 19 * SECOND));
@@ -484,7 +490,7 @@ mod tests {
         session.start_music(Arc::new(Sound::track(&[1000; 400])));
         let due: Vec<u64> = (0..=12 * 50)
             .filter(|n| {
-                session.tick(n * 20_000, false);
+                session.tick(n * 20_000, false, &mut Outbox::direct());
                 theirs.rtcp.recv(&mut [0; 100]).is_ok()
             })
             .collect();
@@ -492,7 +498,7 @@ mod tests {
 
         let mut bytes = [0; 100];
         session.next_report = 0;
-        session.tick(12 * SECOND, false);
+        session.tick(12 * SECOND, false, &mut Outbox::direct());
         let length = theirs.rtcp.recv(&mut bytes).unwrap();
         let (ours, block) = (session.sender.ssrc, rtcp::read(&bytes[..length], 5).unwrap());
         let (report, _) = block.of_us.unwrap();

@@ -404,7 +404,7 @@ fn a_panic_ends_one_leg_and_no_other() {
     let (_broken, caller) = (centre.party(AGENT, Codec::Pcmu), centre.party(CALLER, Codec::Pcmu));
     centre.media.start_music(CALLER, "other");
     caller.receive();
-    centre.media.workers[0].send(worker::Command::Break { leg: AGENT });
+    centre.media.workers[0].send(Command::Break { leg: AGENT });
     assert!(matches!(centre.event(), Event::Closed { leg: AGENT, .. }));
     caller.receive_until(&centre.music("other", 9, 1)[0]);
     assert_eq!(caller.receive_frames(3), centre.music("other", 10, 3));

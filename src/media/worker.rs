@@ -2,18 +2,17 @@
 //! spread. Nothing is allocated while sound flows. A panic costs the one session that it happened in.
 
 use super::codec;
+use super::command::Command;
 use super::event::Event;
-use super::library::Sound;
 use super::mix::Mix;
+use super::outbox::Outbox;
 use super::rota::{Rota, SLOTS};
 use super::session::{Kind, Received, Session, Shared, Sockets};
 use super::socket::{Poller, Waker};
 use super::tape::{Side, Sink, Tape};
-use crate::leg::negotiate::Agreed;
-use crate::model::{CallId, Hearing, LegId, OfferId, PlayId};
+use crate::model::{CallId, Hearing, LegId, OfferId};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,66 +34,6 @@ const COMMANDS: usize = 32;
 const LONGEST: usize = 1500;
 /// The waker's token; a session's is its serial number, its index and a bit for RTCP.
 const WAKER: u64 = u64::MAX;
-
-/// What `Media` asks of a worker, in the order asked.
-pub enum Command {
-    Open {
-        call: CallId,
-        leg: LegId,
-        sockets: Sockets,
-    },
-    Negotiate {
-        leg: LegId,
-        negotiated: Agreed,
-        signalled: IpAddr,
-    },
-    Play {
-        leg: LegId,
-        play: PlayId,
-        sounds: Vec<Arc<Sound>>,
-    },
-    StopPlay {
-        leg: LegId,
-        play: PlayId,
-    },
-    StartMusic {
-        leg: LegId,
-        track: Arc<Sound>,
-    },
-    StopMusic {
-        leg: LegId,
-    },
-    /// What a leg that was in no queue hears while the other side holds.
-    HoldMusic {
-        track: Option<Arc<Sound>>,
-    },
-    Hear {
-        call: CallId,
-        hearing: Hearing,
-        offer: Option<OfferId>,
-    },
-    Record {
-        call: CallId,
-        sides: [LegId; 2],
-        sink: Box<dyn Sink>,
-    },
-    PauseRecording {
-        call: CallId,
-        paused: bool,
-    },
-    StopRecording {
-        call: CallId,
-    },
-    Close {
-        leg: LegId,
-    },
-    Stop,
-    /// Makes the leg's next tick panic, to show what becomes of the others.
-    #[cfg(test)]
-    Break {
-        leg: LegId,
-    },
-}
 
 type Events = Arc<dyn Fn(Event) + Send + Sync>;
 
@@ -150,6 +89,7 @@ pub struct Worker {
     /// There were more commands than are obeyed at once: the rest, and the packets behind them, follow without a wait.
     behind: bool,
     buffer: Box<[u8; LONGEST]>,
+    outbox: Outbox,
     #[cfg(test)]
     broken: Option<LegId>,
 }
@@ -180,6 +120,7 @@ impl Worker {
             next_slot: 0,
             behind: false,
             buffer: Box::new([0; LONGEST]),
+            outbox: Outbox::direct(),
             #[cfg(test)]
             broken: None,
         };
@@ -188,6 +129,7 @@ impl Worker {
     }
 
     fn run(&mut self) {
+        self.outbox = Outbox::new();
         loop {
             self.look_at_clock();
             self.awake.store(false, Ordering::SeqCst);
@@ -218,8 +160,22 @@ impl Worker {
                     token => self.readable(token),
                 }
             }
+            self.flush();
             self.look_at_clock();
             self.run_slots();
+            self.flush();
+        }
+    }
+
+    /// Hands to the kernel what waits for it.
+    fn flush(&mut self) {
+        self.outbox.flush();
+        if self.outbox.has_refused() {
+            for index in self.outbox.refused() {
+                if let Some(session) = &mut self.sessions[index as usize] {
+                    session.refused();
+                }
+            }
         }
     }
 
@@ -319,7 +275,7 @@ impl Worker {
     fn pass(&mut self, from: u32, to: u32, length: usize, received: &Received) {
         let listener = self.sessions[to as usize].as_mut().expect("who hears is open");
         match (&mut listener.mix, received.kind) {
-            (None, _) => listener.forward(self.now, &mut self.buffer[..length], received),
+            (None, _) => listener.forward(self.now, &mut self.buffer[..length], received, &mut self.outbox),
             (Some(mix), Kind::Sound(codec)) => {
                 let table = codec::decoding(codec);
                 mix.hear(from, self.buffer[received.payload.clone()].iter().map(|code| table[usize::from(*code)]));
@@ -337,7 +293,7 @@ impl Worker {
             _ => false,
         };
         let session = self.sessions[index as usize].as_mut().expect("who has a slot is open");
-        let ticked = session.tick(self.now, held);
+        let ticked = session.tick(self.now, held, &mut self.outbox);
         self.rota.mark(index, session.may_send(held));
         if session.side == Some(Side::Left)
             && let Some(tape) = self.tapes.get_mut(&session.call)
@@ -425,7 +381,8 @@ impl Worker {
             tracing::error!(%leg, %error, "a leg's sockets cannot be watched: it hears but is not heard");
         }
         let random = || getrandom::u64().expect("the system's generator works");
-        let session = Session::new(call, leg, sockets, [random(), random()], self.now, self.shared.clone());
+        let mut session = Session::new(call, leg, sockets, [random(), random()], self.now, self.shared.clone());
+        session.index = index;
         self.sessions[index as usize] = Some(Box::new(session));
         self.legs.insert(leg, index);
         self.calls.entry(call).or_default().push(index);
@@ -437,6 +394,8 @@ impl Worker {
         if let Some(call) = self.sessions[index as usize].as_ref().filter(|session| session.side.is_some()).map(|session| session.call) {
             self.stop_recording(call);
         }
+        // What it has sent waits for its socket.
+        self.flush();
         self.legs.remove(&leg);
         let session = self.sessions[index as usize].take().expect("a leg in the table is open");
         self.serials[index as usize] = self.serials[index as usize].wrapping_add(1) & 0x7FFF_FFFF;

@@ -5,6 +5,7 @@ mod centre;
 mod clock;
 mod codes;
 mod explain;
+mod headroom;
 mod legs;
 mod outward;
 mod pins;
@@ -26,6 +27,7 @@ use crate::metrics::{Edges, Metrics};
 use crate::model::{CallId, LegId, Time};
 use crate::sip::{self, Arrival, Endpoint, Lines, Random};
 use crate::store::{MasterKey, Recorder, Store};
+use headroom::Headroom;
 use reload::{InForce, Reload};
 use sinks::Sinks;
 use std::sync::Arc;
@@ -96,6 +98,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
         ready_on_register: settings::ready_on_register(&server),
         pins: pins::Pins::new(settings::pins(&server)),
         outward: server.outward.clone(),
+        headroom: Headroom::new(server.memory_reserve),
     };
     let (listen, transports, streams) = (server.sip.listen.clone(), settings::transports(&server), settings::streams(&server));
     let mut endpoint = Endpoint::new(settings::sip(&server, &centre), Random::system());

@@ -75,13 +75,21 @@ impl Sound {
 
     /// A call is closed: its record, if all of it is known already.
     pub fn record(&mut self, record: Box<CallRecord>) -> Ready {
-        let heard = self.calls.entry(record.call).or_default();
-        if heard.open.is_empty() {
-            let heard = self.calls.remove(&record.call).unwrap_or_default();
-            return Some((record, heard.sounds));
+        match self.calls.get_mut(&record.call) {
+            Some(heard) if !heard.open.is_empty() => {
+                heard.record = Some(record);
+                None
+            }
+            Some(_) => {
+                let heard = self.calls.remove(&record.call).expect("it was there a moment ago");
+                Some((record, heard.sounds))
+            }
+            // Nothing was heard of it, or it is a call that was cut by a crash: what was recorded until then is there.
+            None => {
+                let recordings = self.recorder.names(record.call);
+                Some((record, Sounds { recordings, ..Sounds::default() }))
+            }
         }
-        heard.record = Some(record);
-        None
     }
 
     /// What will not be known any more is left out: the records that still wait.

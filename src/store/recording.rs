@@ -61,6 +61,7 @@ enum Job {
 pub struct Recorder {
     jobs: Sender<Job>,
     counts: Arc<Counts>,
+    directory: PathBuf,
     next: u64,
     thread: Option<JoinHandle<()>>,
 }
@@ -80,7 +81,13 @@ impl Recorder {
         let counts = Arc::new(Counts::default());
         let thread = Thread { directory: data_dir.join(DIRECTORY), key: key.clone(), counts: counts.clone(), open: BTreeMap::new() };
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || thread.run(&inbox));
-        Ok(Recorder { jobs, counts, next: 0, thread: Some(thread.map_err(|error| format!("thread recorder: {error}"))?) })
+        Ok(Recorder {
+            jobs,
+            counts,
+            directory: data_dir.join(DIRECTORY),
+            next: 0,
+            thread: Some(thread.map_err(|error| format!("thread recorder: {error}"))?),
+        })
     }
 
     /// Begins a part of a call's recording, and gives its file's name.
@@ -90,6 +97,12 @@ impl Recorder {
         let name = title.file();
         let _ = self.jobs.send(Job::Begin { id: self.next, title });
         (Recording { id: self.next, jobs: self.jobs.clone(), counts: self.counts.clone(), whole: true }, name)
+    }
+
+    /// The names of the files that a call has.
+    pub fn names(&self, call: CallId) -> Vec<String> {
+        let name = |part| Title { call: call.0, part, began_at: 0 }.file();
+        (1..).map(name).take_while(|name| self.directory.join(name).exists()).collect()
     }
 
     pub fn outcomes(&self) -> Outcomes {
@@ -249,6 +262,7 @@ mod tests {
             assert_eq!(name, format!("7-{part}.sealed"));
             chunks.iter().for_each(|chunk| recording.write(chunk.to_vec()));
         }
+        assert_eq!(recorder.names(CallId(70)), [""; 0]);
         let counts = recorder.counts.clone();
         drop(recorder);
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);

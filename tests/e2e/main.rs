@@ -13,6 +13,7 @@ mod reached;
 mod recorded;
 mod refused;
 mod reload;
+mod short;
 mod sound;
 mod stations;
 mod stopped;

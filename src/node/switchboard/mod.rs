@@ -7,6 +7,7 @@ mod reports;
 
 use super::clock::Clock;
 use super::codes::Codes;
+use super::headroom::Headroom;
 use super::legs::Legs;
 use super::pins::Pins;
 use super::settings;
@@ -42,6 +43,7 @@ pub struct People {
     pub ready_on_register: bool,
     pub pins: Pins,
     pub outward: Outward,
+    pub headroom: Headroom,
 }
 
 pub struct Switchboard {
@@ -57,6 +59,7 @@ pub struct Switchboard {
     pub ready_on_register: bool,
     /// No new calls: the node is stopping.
     pub draining: bool,
+    headroom: Headroom,
     /// Calls that had no room for their sound.
     refused: u64,
     pub(super) legs: Legs,
@@ -102,6 +105,7 @@ impl Switchboard {
             sound: Sound::new(recorder),
             pairs: BTreeMap::new(),
             ready_on_register: people.ready_on_register,
+            headroom: people.headroom,
             draining: false,
             refused: 0,
             legs: Legs::default(),

@@ -51,7 +51,8 @@ impl Switchboard {
     }
 
     fn incoming(&mut self, dialog: (DialogId, SocketAddr), from: Phi<String>, to: String, sdp: Option<Vec<u8>>) {
-        let Some((call, leg, machine)) = self.take(dialog, sdp, !self.draining) else { return };
+        let room = !self.draining && self.headroom.enough();
+        let Some((call, leg, machine)) = self.take(dialog, sdp, room) else { return };
         self.legs.insert(leg, Entry { machine, role: Role::Caller, dialog: Some(dialog.0) });
         self.events.push_back(Event::CallArrived { call, leg, from, to: Phi(to) });
     }
@@ -65,8 +66,7 @@ impl Switchboard {
     ) -> Option<(CallId, LegId, Leg)> {
         let now = self.clock.now();
         let (call, leg) = (CallId(mint(&mut self.next_call)), LegId(mint(&mut self.next_leg)));
-        let Some(address) = self.open(call, leg, Some(source)).filter(|_| room) else {
-            self.media.close(leg);
+        let Some(address) = room.then(|| self.open(call, leg, Some(source))).flatten() else {
             self.refused += 1;
             self.endpoint.reject(now, dialog, 503, &mut self.outputs);
             return None;
