@@ -5,6 +5,7 @@ mod centre;
 mod codes;
 mod drained;
 mod ear;
+mod linphone;
 mod network;
 mod outward;
 mod phone;

@@ -121,6 +121,14 @@ impl Phone {
         self.wait_for("CALL_ESTABLISHED");
     }
 
+    pub fn hold(&mut self) {
+        self.command("hold");
+    }
+
+    pub fn retrieve(&mut self) {
+        self.command("resume");
+    }
+
     /// Declines the call that rings, or hangs up.
     pub fn hang_up(&mut self) {
         self.command("hangup");
@@ -250,7 +258,8 @@ fn config(address: SocketAddr, directory: &Path, lines: u32) -> String {
     )
 }
 
-fn write_tone(path: &Path, hertz: f64) {
+/// A file of one tone.
+pub fn write_tone(path: &Path, hertz: f64) {
     let spec = WavSpec { channels: 1, sample_rate: sound::RATE as u32, bits_per_sample: 16, sample_format: SampleFormat::Int };
     let mut file = WavWriter::create(path, spec).expect("the phone's directory takes a file");
     (0..TONE_SECONDS * sound::RATE).for_each(|index| file.write_sample(sound::tone(hertz, index)).expect("the disk has room"));

@@ -26,6 +26,11 @@ pub fn is_music(heard: &[i16]) -> bool {
     sound::loudness(part) > 50.0 && find(part, MUSIC.get_or_init(|| sound::read(&prompt("hold-music")))).0 > SAME
 }
 
+/// Whether the last two seconds are hold music, whatever came before.
+pub fn ends_in_music(heard: &[i16]) -> bool {
+    heard.len() > 2 * sound::RATE && is_music(&heard[heard.len() - 2 * sound::RATE..])
+}
+
 #[test]
 fn who_presses_two_and_two_reaches_a_spanish_speaking_billing_agent() {
     let network = Network::new();

@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::centre::Centre;
 use super::network::Network;
 use super::phone::Phone;
-use super::reached::is_music;
+use super::reached::{ends_in_music, says};
 use super::sound;
 use careline::acd::{AgentState, NotReadyReason};
 
@@ -13,7 +13,7 @@ const BILLING: &str = "+13125550102";
 const FIRST: f64 = 600.0;
 const SECOND: f64 = 700.0;
 /// As shipped it is ten seconds and four.
-const SOON: [(&str, &str); 2] = [
+pub const SOON: [(&str, &str); 2] = [
     ("ports = \"20000-29999\"", "ports = \"20000-29999\"\nsilence = \"1s\""),
     ("realm = \"riverside.example\"", "realm = \"riverside.example\"\nprobe_timeout = \"1s\""),
 ];
@@ -34,10 +34,11 @@ fn who_talks_with_an_agent_whose_telephone_dies_waits_again_before_all_who_came_
     let other = Caller::dial(&network, 4, centre.sip(), BILLING);
     centre.wait("the second caller in the queue", |view| view.in_queue == 1);
 
+    let talked = one.ear.mark();
     first.dies();
     centre.wait("both callers in the queue", |view| view.in_queue == 2);
-    let waiting = one.ear.mark();
-    one.ear.listen_until(waiting, "hold music", is_music);
+    one.ear.listen_until(talked, "the apology", |heard| says(heard, "es/apology"));
+    one.ear.listen_until(talked, "hold music", ends_in_music);
     // Their after-call work over, they are not to be reached until the telephone registers again.
     let lost = AgentState::NotReady(NotReadyReason::StationLost);
     centre.agent(1005, "not to be reached", |state| state == lost);
