@@ -263,7 +263,7 @@ pub enum Restored {
     Call(CallId, Box<Call>),
     Offer(OfferId, Offer),
     OwnCall(CallId, Box<OwnCall>),
-    Agent(AgentId, Agent),
+    Agent(AgentId, Box<Agent>),
     /// Everything else that the core remembers, in one piece: counters, timers, holds, figures.
     Rest(Box<super::checkpoint::Rest>),
     Figures(Box<Figures>),

@@ -19,7 +19,7 @@ impl Acd {
         let mut events = vec![Event::ConfigChanged(Box::new(self.config.clone())), piece(Restored::Rest(Box::new(self.rest())))];
         for seat in self.desks.sorted() {
             let desk = &self.desks[seat];
-            events.push(piece(Restored::Agent(desk.id, desk.agent.clone())));
+            events.push(piece(Restored::Agent(desk.id, Box::new(desk.agent.clone()))));
         }
         for id in self.calls.ids() {
             events.push(piece(Restored::Call(id, Box::new(self.calls.get(id).expect("just listed").clone()))));
@@ -59,7 +59,7 @@ impl Acd {
                     self.deadlines.set(until, Deadline::WrapUp(id));
                 }
                 self.desks[seat].known = self.config.agents.contains_key(&id);
-                self.desks[seat].agent = agent;
+                self.desks[seat].agent = *agent;
             }
             Restored::Call(id, call) => self.restore_call(id, *call),
             Restored::Offer(id, offer) => {

@@ -37,11 +37,11 @@ impl Hand {
         let mut out = Vec::new();
         act(&mut self.endpoint, self.dialog, self.now, &mut out);
         let (sent, reports) = part(out);
-        let tags = sent
+        let mut tags = sent
             .iter()
             .filter(|text| text.starts_with("SIP/2.0 "))
             .filter_map(|text| Some(header(text, "To").split_once(";tag=")?.1.to_string()));
-        self.tag = tags.last().unwrap_or(std::mem::take(&mut self.tag));
+        self.tag = tags.next_back().unwrap_or(std::mem::take(&mut self.tag));
         (sent, reports)
     }
 

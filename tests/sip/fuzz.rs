@@ -115,7 +115,7 @@ fn a_stream_is_cut_alike_however_it_comes() {
         let mut stream = Vec::new();
         for _ in 0..6 {
             let mut message = corpus[(dice.draw() % corpus.len() as u64) as usize].clone();
-            if dice.draw() % 2 == 0 {
+            if dice.draw().is_multiple_of(2) {
                 mutate(&mut message, &mut dice, &corpus);
             }
             stream.extend_from_slice(&message);

@@ -63,9 +63,12 @@ fn plain(answer: &str, user: &str) -> String {
     text
 }
 
+/// A request of this method that is about this user.
+type Shape<'a> = &'a dyn Fn(&str, &str) -> String;
+
 #[test]
 fn nothing_that_a_stranger_sends_leaves_for_anywhere_or_tells_who_is_known() {
-    let shapes: [&dyn Fn(&str, &str) -> String; 5] = [
+    let shapes: [Shape; 5] = [
         &|method, user| request(method, &format!("sip:{user}@127.0.0.1"), at(STRANGER), "s", 1, ELSEWHERE),
         &|method, user| {
             request(method, "sip:+13125550100@127.0.0.1", at(STRANGER), "s", 1, ELSEWHERE).replace("1001@", &format!("{user}@"))
