@@ -24,7 +24,7 @@ pub struct Args {
     /// Calls a second; without it a new call follows each that ends, so that there are always as many as --callers
     #[arg(long, value_name = "N")]
     pub rate: Option<f64>,
-    /// At most so many callers at once
+    /// At most so many callers at once; 0: agents only, for callers from elsewhere
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub callers: usize,
     /// End after so many calls, each served to its end; --for is then the most
@@ -69,8 +69,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> ExitCode {
-    if args.rate.is_some_and(|rate| !(rate > 0.0 && rate <= 10_000.0)) || args.callers == 0 {
-        eprintln!("careline: --rate is above 0 and at most 10000, --callers at least 1");
+    if args.rate.is_some_and(|rate| !(rate > 0.0 && rate <= 10_000.0)) {
+        eprintln!("careline: --rate is above 0 and at most 10000");
         return ExitCode::from(2);
     }
     let mut report = match swarm::run(order(args), &mut |line| eprintln!("{line}")) {
