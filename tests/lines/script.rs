@@ -31,7 +31,7 @@ pub fn start(network: &Network, index: u8, remote: SocketAddr, name: &str, argum
     let errors = std::fs::File::create(directory.join(&stem).with_extension("errors")).expect("the test's directory takes a file");
     let mut command = Command::new("sipp");
     command.arg(remote.to_string()).args(["-i", &local, "-mi", &local, "-p", "5060", "-m", "1", "-nostdin"]);
-    command.args(["-timeout", "25s", "-timeout_error", "-recv_timeout", "15000", "-sf"]).arg(&scenario).args(arguments);
+    command.args(["-timeout", "45s", "-timeout_error", "-recv_timeout", "15000", "-sf"]).arg(&scenario).args(arguments);
     command.args(["-trace_msg", "-message_file"]).arg(directory.join(&stem).with_extension("log"));
     command.args(["-trace_err", "-error_file"]).arg(directory.join(&stem).with_extension("wrong"));
     Process::start(command.current_dir(directory).stderr(errors))
