@@ -28,29 +28,54 @@ pub fn run(args: &Args) -> ExitCode {
     if let Some(address) = args.listen {
         loaded.adjust(move |loaded| loaded.server.listen_on(address));
     }
-    // From before the start: a signal that comes early is not lost.
     super::block_on(async {
-        let mut reload = signal(SignalKind::hangup()).expect("a process may listen for its signals");
+        let signals = Signals::listen();
         match node::start(loaded) {
-            Ok(centre) => serve(centre, &mut reload).await,
+            Ok(centre) => serve(centre, signals).await,
             Err(error) => failed(&error),
         }
     })
 }
 
-async fn serve(centre: Centre, reload: &mut Signal) -> ExitCode {
+/// Listened to from before the start to the end: none that comes early, or soon after another, is lost.
+struct Signals {
+    reload: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Signals {
+        let listen = |kind| signal(kind).expect("a process may listen for its signals");
+        Signals {
+            reload: listen(SignalKind::hangup()),
+            terminate: listen(SignalKind::terminate()),
+            interrupt: listen(SignalKind::interrupt()),
+        }
+    }
+
+    /// Waits for the next word to stop.
+    async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+}
+
+async fn serve(centre: Centre, signals: Signals) -> ExitCode {
+    let Signals { mut reload, mut terminate, mut interrupt } = signals;
     tracing::info!(sip = %centre.sip(), http = %centre.http(), "taking calls");
-    let mut told = Box::pin(super::interrupted());
     loop {
         tokio::select! {
             _ = reload.recv() => drop(centre.reload().await),
-            () = &mut told => break,
+            () = Signals::stop(&mut terminate, &mut interrupt) => break,
             () = centre.died() => return failed("the signalling thread has ended: start the centre anew"),
         }
     }
     tokio::select! {
         () = centre.drain() => {}
-        () = super::interrupted() => tracing::info!("told again: ending the calls that are left"),
+        () = Signals::stop(&mut terminate, &mut interrupt) => tracing::info!("told again: ending the calls that are left"),
     }
     tracing::info!("stopping");
     centre.stop().await;
