@@ -6,6 +6,7 @@ use crate::acd::config::AgentConfig;
 use crate::ivr::scope::{Demand, Names};
 use crate::ivr::trial::{Trial, TrialNames};
 use crate::ivr::{Flow, FlowFile, FlowName, World, check};
+use crate::leg::code;
 use crate::model::need::Classes;
 use crate::model::schema::nearest_first;
 use crate::model::tree::Node;
@@ -49,7 +50,14 @@ pub fn prompts(
             let words = manifest[language.as_str()][&name]["text"].as_str().unwrap_or_default().to_string();
             (name.into(), words)
         });
-        prompts.insert(language, of_language.collect());
+        let of_language: BTreeMap<Arc<str>, String> = of_language.collect();
+        let missing: Vec<&str> = code::PROMPTS.into_iter().filter(|name| !of_language.contains_key(*name)).collect();
+        if !missing.is_empty() {
+            problems.push(
+                at.problem(format!("agents who dial a code hear nothing in `{language}` for want of prompts: {}", missing.join(", "))),
+            );
+        }
+        prompts.insert(language, of_language);
     }
     if !dir.join("hold-music.wav").is_file() {
         problems.push(at.problem(format!("there is no hold music: {} is missing", dir.join("hold-music.wav").display())));
@@ -206,4 +214,29 @@ pub fn run(
         }
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_agents_hear_of_codes_is_there_in_every_language() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("ivr-flows/prompts");
+        let languages = || ["en", "es"].into_iter().filter_map(Language::new);
+        let at = Spot::new(&"careline.toml".into(), 1, 1);
+        let mut problems = Vec::new();
+        prompts(&shipped, &at, languages(), &mut problems);
+        assert_eq!(problems, []);
+        let poor = std::env::temp_dir().join(format!("careline-prompts-{}", std::process::id()));
+        for (language, names) in [("en", &code::PROMPTS[..]), ("es", &code::PROMPTS[1..])] {
+            std::fs::create_dir_all(poor.join(language)).unwrap();
+            names.iter().for_each(|name| std::fs::write(poor.join(language).join(name).with_extension("wav"), "").unwrap());
+        }
+        std::fs::write(poor.join("hold-music.wav"), "").unwrap();
+        prompts(&poor, &at, languages(), &mut problems);
+        std::fs::remove_dir_all(&poor).unwrap();
+        let [problem] = &problems[..] else { panic!("{problems:?}") };
+        assert_eq!(problem.cause, "agents who dial a code hear nothing in `es` for want of prompts: agent_number");
+    }
 }

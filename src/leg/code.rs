@@ -122,6 +122,30 @@ pub enum Output {
     HangUp,
 }
 
+/// Everything that a code speaks, beside the numbers; a centre has them in each of its languages.
+pub const PROMPTS: [&str; 20] = [
+    "agent_number",
+    "agent_pin",
+    "login_refused",
+    "logged_in",
+    "ready",
+    "missed_calls",
+    "why_not_ready",
+    "on_break",
+    "on_meal",
+    "on_training",
+    "not_ready",
+    "wrap_up_ended",
+    "no_wrap_up",
+    "logged_out",
+    "nobody_here",
+    "after_call",
+    "after_wrap_up",
+    "telephone_in_use",
+    "echo_test",
+    "use_another_telephone",
+];
+
 /// Log-ins that may be tried in one call.
 pub const TRIES: u32 = 3;
 /// Longest number and PIN; what is longer is wrong.
@@ -308,12 +332,14 @@ impl CodeCall {
             Begins::AfterCall => prompts.push("after_call".to_string()),
             Begins::AfterWrapUp => prompts.push("after_wrap_up".to_string()),
         }
+        debug_assert!(prompts.iter().all(|name| PROMPTS.contains(&&**name) || name.starts_with('n')), "a centre has {prompts:?}");
         self.stage = Stage::Closing;
         out.push(Output::Say(prompts));
     }
 }
 
 fn say(prompts: &[&str], out: &mut Vec<Output>) {
+    debug_assert!(prompts.iter().all(|name| PROMPTS.contains(name)), "a centre has {prompts:?}");
     out.push(Output::Say(prompts.iter().map(|prompt| prompt.to_string()).collect()));
 }
 
