@@ -1,10 +1,11 @@
 //! Reading a configuration again: where it came from, what the command line made of it, which numbers are taken, and what has changed.
 
-use super::{Loaded, Server, load_from};
+use super::{Loaded, Server, build, load_from};
 use crate::acd;
+use crate::model::sources::Numbers;
 use crate::model::tree::{Entry, Node, Value};
-use crate::model::{Problem, Time};
-use std::collections::BTreeMap;
+use crate::model::{Problem, Sources, Time};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -21,18 +22,9 @@ pub struct Origin {
     pub(super) numbers: Numbers,
 }
 
-/// Numbers of queues and skills by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Numbers {
-    pub queues: BTreeMap<Arc<str>, u64>,
-    pub skills: BTreeMap<Arc<str>, u64>,
-}
-
-impl Numbers {
-    fn add(&mut self, centre: &acd::Config) {
-        self.queues.extend(centre.queues.iter().map(|(id, queue)| (queue.name.clone(), id.0)));
-        self.skills.extend(centre.skills.iter().map(|(id, skill)| (skill.name.clone(), id.0)));
-    }
+fn add(numbers: &mut Numbers, centre: &acd::Config) {
+    numbers.queues.extend(centre.queues.iter().map(|(id, queue)| (queue.name.clone(), id.0)));
+    numbers.skills.extend(centre.skills.iter().map(|(id, skill)| (skill.name.clone(), id.0)));
 }
 
 impl fmt::Debug for Origin {
@@ -58,9 +50,24 @@ impl Loaded {
     /// know them, and what is new takes none that was ever another's.
     pub fn again(&self, now: Time) -> Result<Loaded, Vec<Problem>> {
         let mut numbers = self.origin.numbers.clone();
-        numbers.add(&self.centre);
+        add(&mut numbers, &self.centre);
         let origin = Origin { numbers, ..self.origin.clone() };
         let mut loaded = load_from(now, &origin, None)?;
+        for adjustment in &origin.adjustments {
+            adjustment(&mut loaded);
+        }
+        Ok(loaded)
+    }
+
+    /// The same at `now`, to go on where another process ended: queues and skills keep the numbers that they had there.
+    pub fn after(self, now: Time, before: &Sources, in_force: &acd::Config) -> Result<Loaded, Vec<Problem>> {
+        let mut origin = self.origin;
+        origin.numbers = before.numbers.clone();
+        add(&mut origin.numbers, in_force);
+        let sources = Sources { numbers: origin.numbers.clone(), ..(*self.sources).clone() };
+        let mut problems = Vec::new();
+        let built = build(&sources, BTreeSet::new(), now, &mut problems).filter(|_| problems.is_empty()).ok_or(problems)?;
+        let mut loaded = built.into_loaded(Arc::new(sources), now, self.server, (origin.clone(), self.parts));
         for adjustment in &origin.adjustments {
             adjustment(&mut loaded);
         }

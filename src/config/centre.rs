@@ -7,7 +7,7 @@ use crate::acd::config::{AgentConfig, NumberConfig, Rules, SkillConfig};
 use crate::model::schema::{Field, Kind, Reader, nearest_first, read_count};
 use crate::model::tree::{Entry, Node};
 use crate::model::{AgentId, Language, Problem, Proficiency, QueueId, SkillId, Spot};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub const ROOT_FIELDS: &[Field] = &[
@@ -16,6 +16,7 @@ pub const ROOT_FIELDS: &[Field] = &[
     Field::required("http", Kind::Map, "figures and API"),
     Field::required("media", Kind::Map, "addresses of sound"),
     Field::optional("recording", Kind::Map, "what callers hear before they can be recorded"),
+    Field::optional("journal", Kind::Map, "how much of what happened is kept"),
     Field::optional("rules", Kind::Map, "the centre's rules and limits"),
     Field::optional("calendars", Kind::Map, "opening hours"),
     Field::required("skills", Kind::Map, "every skill, by its name"),
@@ -127,6 +128,12 @@ pub fn languages(root: &Node, skills: &BTreeMap<Arc<str>, SkillId>, problems: &m
         languages.extend(language.zip(skill));
     }
     languages
+}
+
+/// The tags of the centre's languages, whatever else is wrong with them.
+pub fn language_tags(root: &Node) -> BTreeSet<Language> {
+    let node = root.get("centre").and_then(|centre| centre.get("languages"));
+    node.and_then(Node::map).unwrap_or(&[]).iter().filter_map(|entry| Language::new(&entry.key)).collect()
 }
 
 /// A name that must be in a table.

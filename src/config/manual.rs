@@ -1,9 +1,9 @@
 //! The reference manual of `careline.toml`, printed from the tables by which it is read.
 
-use super::{calendars, centre, ladder, outward, queues, recording, server, trunks};
+use super::{calendars, centre, journal, ladder, outward, queues, recording, server, trunks};
 use crate::model::schema::{Field, table};
 
-const BLOCKS: [(&str, &[Field]); 19] = [
+const BLOCKS: [(&str, &[Field]); 20] = [
     ("The file", centre::ROOT_FIELDS),
     ("[centre]", server::CENTRE_FIELDS),
     ("[sip]", server::SIP_FIELDS),
@@ -12,6 +12,7 @@ const BLOCKS: [(&str, &[Field]); 19] = [
     ("[http]", server::HTTP_FIELDS),
     ("[media]", server::MEDIA_FIELDS),
     ("[recording]", recording::FIELDS),
+    ("[journal]", journal::FIELDS),
     ("[rules]", centre::RULE_FIELDS),
     ("[calendars.NAME]", calendars::FIELDS),
     ("[skills.NAME]", centre::SKILL_FIELDS),

@@ -4,6 +4,7 @@ pub mod again;
 pub mod calendars;
 pub mod centre;
 pub mod flows;
+pub mod journal;
 pub mod ladder;
 pub mod manual;
 pub mod outward;
@@ -22,13 +23,14 @@ pub use trunks::{Network, Trunk};
 
 use crate::acd;
 use crate::acd::config::{ClassConfig, QueueConfig};
-use crate::ivr::FlowFile;
 use crate::ivr::scope::{Demand, Names};
 use crate::ivr::trial::TrialNames;
+use crate::ivr::{FlowFile, FlowName};
 use crate::model::need::Classes;
 use crate::model::schema::Reader;
+use crate::model::sources::PromptNames;
 use crate::model::tree::Node;
-use crate::model::{QueueId, RequirementClass, SkillId, Spot, Time};
+use crate::model::{AgentId, QueueId, RequirementClass, SkillId, Sources, Spot, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 use std::sync::Arc;
@@ -39,6 +41,9 @@ pub const FILE: &str = "careline.toml";
 /// A centre without errors.
 #[derive(Clone, Debug)]
 pub struct Loaded {
+    /// What it was read from, and the time around which its calendars are compiled.
+    pub sources: Arc<Sources>,
+    pub at: Time,
     pub server: Server,
     pub centre: acd::Config,
     pub warnings: Vec<Problem>,
@@ -72,6 +77,13 @@ pub fn load_at(dir: &Path, now: Time) -> Result<Loaded, Vec<Problem>> {
 /// As [`load_at`], with one more flow file, or with another in place of the directory's of the same name.
 pub fn load_with(dir: &Path, now: Time, flow: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
     load_from(now, &Origin::of(dir), flow)
+}
+
+/// The centre alone, from what a directory was read into: nothing on disk is asked.
+pub fn load_sources(sources: &Sources, now: Time) -> Result<acd::Config, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let built = build(sources, BTreeSet::new(), now, &mut problems);
+    built.filter(|_| problems.is_empty()).map(|built| built.centre).ok_or(problems)
 }
 
 fn load_from(now: Time, origin: &Origin, flow: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
@@ -111,33 +123,67 @@ fn read_centre(now: Time, origin: &Origin, flow: Option<&Path>, problems: &mut V
         std::fs::read_to_string(&path).map_err(|error| problems.push(Spot::new(&shown, 1, 1).problem(format!("cannot be read: {error}"))));
     let root = read::toml(&shown, &text.ok()?).map_err(|problem| problems.push(problem)).ok()?;
     Reader::open(&root, "the configuration", centre::ROOT_FIELDS, problems)?;
-    let mut server = server::read(&root, dir, problems);
-    let plans = calendars::read(&root, problems);
-    let (skill_names, skills) = centre::skills(&root, &origin.numbers.skills, problems);
-    let mut names = Names { languages: centre::languages(&root, &skill_names, problems), skills: skill_names, ..Names::default() };
+    let server = server::read(&root, dir, problems);
+    let (sources, flow_names) = read_sources(root, origin, flow, problems);
+    let mut built = build(&sources, flow_names, now, problems)?;
+    let mut server = server?;
+    let agents = built.agents.keys().copied().collect();
+    server.outward = outward::read(&sources.root, &server.sip.trunks, &agents, problems, &mut built.warnings);
+    built.warnings.sort();
+    built.warnings.dedup();
+    let parts = Parts::of(&sources.root, &sources.flows, &server.prompts_dir);
+    Some(built.into_loaded(Arc::new(sources), now, server, (origin.clone(), parts)))
+}
+
+/// What the sources say of the centre.
+struct Built {
+    centre: acd::Config,
+    warnings: Vec<Problem>,
+    plans: BTreeMap<Arc<str>, calendars::Plan>,
+    days: calendars::Plan,
+    flows: flows::Flows,
+    agents: BTreeMap<AgentId, Credentials>,
+}
+
+impl Built {
+    fn into_loaded(self, sources: Arc<Sources>, at: Time, mut server: Server, (origin, parts): (Origin, Parts)) -> Loaded {
+        let Built { centre, warnings, plans, days, flows, agents } = self;
+        server.agents = agents;
+        Loaded { sources, at, server, centre, warnings, plans, days, files: flows.files, tests: flows.tests, origin, parts }
+    }
+}
+
+/// `flow_names`: of files that could not be read, and have told so.
+fn build(sources: &Sources, flow_names: BTreeSet<FlowName>, now: Time, problems: &mut Vec<Problem>) -> Option<Built> {
+    let (root, numbers) = (&sources.root, &sources.numbers);
+    let plans = calendars::read(root, problems);
+    let (skill_names, skills) = centre::skills(root, &numbers.skills, problems);
+    let mut names = Names { languages: centre::languages(root, &skill_names, problems), skills: skill_names, ..Names::default() };
     names.calendars = root.get("calendars").and_then(Node::map).unwrap_or(&[]).iter().map(|entry| entry.key.as_str().into()).collect();
-    let queue_ids = centre::numbered(centre::named(&root, "queues", &mut Vec::new()), &origin.numbers.queues);
+    let queue_ids = centre::numbered(centre::named(root, "queues", &mut Vec::new()), &numbers.queues);
     names.queues = queue_ids.into_iter().map(|(name, id)| (name, QueueId(id))).collect();
     let agent_names = centre::AgentNames { skills: &names.skills, queues: &names.queues, languages: &names.languages };
-    let agents = centre::agents(&root, &agent_names, problems);
+    let agents = centre::agents(root, &agent_names, problems);
     let agent_ids = root.get("agents").and_then(Node::map).unwrap_or(&[]).iter().filter_map(|entry| entry.key.parse().ok());
     names.agents = agent_ids.map(crate::model::AgentId).collect();
-    let mut numbers = centre::numbers(&root, &names.languages, problems);
-    let mut rules = centre::rules(&root, problems);
-    let days = days(&root, problems);
+    let mut dialled = centre::numbers(root, &names.languages, problems);
+    let mut rules = centre::rules(root, problems);
+    let days = days(root, problems);
     rules.midnights = days.as_ref().map_or(Arc::from([]), |days| calendars::midnights(days, now));
     let mut classes = Classes::default();
-    let own = queues::needs(&root, &names, &mut classes, problems);
+    let own = queues::needs(root, &names, &mut classes, problems);
     names.queue_needs = own.iter().map(|(id, own)| (*id, own.classes.clone())).collect();
 
-    let trees = flow_trees(&root, dir, flow, &mut names, problems);
-    let flows = flows::read_all(&trees, &names, &mut classes, now, problems);
-    flows::check_numbers(&mut numbers, &flows.files, &names.flows, problems);
+    names.prompts = sources.prompts.clone();
+    names.flows = flows::names(&sources.flows, problems);
+    names.flows.extend(flow_names);
+    let mut flows = flows::read_all(&sources.flows, &names, &mut classes, now, problems);
+    flows::check_numbers(&mut dialled, &flows.files, &names.flows, problems);
     let demands = demands(&own, &flows.files);
-    let queues = read_queues(&root, &names, &skills, &demands, &mut classes, problems);
+    let queues = read_queues(root, &names, &skills, &demands, &mut classes, problems);
 
-    let entered = numbers.values().map(|number| number.config.flow.clone()).collect();
-    recording::check(&root, &names, &recording::Ways { queues: &queues, files: &flows.files, entered }, problems);
+    let entered = dialled.values().map(|number| number.config.flow.clone()).collect();
+    recording::check(root, &names, &recording::Ways { queues: &queues, files: &flows.files, entered }, problems);
 
     let mut warnings = Vec::new();
     let agent_configs = agents.iter().map(|(id, agent)| (*id, &agent.config)).collect();
@@ -149,13 +195,10 @@ fn read_centre(now: Time, origin: &Origin, flow: Option<&Path>, problems: &mut V
     // Several flows ask for the same: one warning is enough.
     let mut told = BTreeSet::new();
     warnings.retain(|warning: &Problem| told.insert(warning.cause.clone()));
-    warn_unused(&agents, &flows.files, &numbers, &mut warnings);
-    if let Some(server) = &mut server {
-        server.outward = outward::read(&root, &server.sip.trunks, &names.agents, problems, &mut warnings);
-        server.agents = agents.iter().map(|(id, agent)| (*id, agent.credentials.clone())).collect();
-    }
+    warn_unused(&agents, &flows.files, &dialled, &mut warnings);
     warnings.sort();
     warnings.dedup();
+    let credentials = agents.iter().map(|(id, agent)| (*id, agent.credentials.clone())).collect();
     let calendars = plans.iter().map(|(name, plan)| (name.clone(), plan.compile(now))).collect();
     let class = |entry: crate::model::need::ClassEntry| ClassConfig { text: entry.text, needs: entry.needs, prefers: entry.prefers };
     let centre = acd::Config {
@@ -164,42 +207,38 @@ fn read_centre(now: Time, origin: &Origin, flow: Option<&Path>, problems: &mut V
         skills,
         languages: names.languages,
         classes: classes.entries.into_iter().map(class).collect(),
-        numbers: numbers.into_iter().map(|(did, number)| (did, number.config)).collect(),
-        flows: flows.flows,
+        numbers: dialled.into_iter().map(|(did, number)| (did, number.config)).collect(),
+        flows: std::mem::take(&mut flows.flows),
         calendars,
         rules,
     };
-    let server = server?;
-    let parts = Parts::of(&root, &trees, &server.prompts_dir);
-    Some(Loaded { server, centre, warnings, plans, days: days?, files: flows.files, tests: flows.tests, origin: origin.clone(), parts })
+    Some(Built { centre, warnings, plans, days: days?, flows, agents: credentials })
 }
 
-/// The flows' trees, and the names that they bring: their own, and those of the prompts.
-fn flow_trees(root: &Node, dir: &Path, flow: Option<&Path>, names: &mut Names, problems: &mut Vec<Problem>) -> Vec<(Arc<str>, Node)> {
-    let Some(centre) = root.get("centre").filter(|centre| centre.map().is_some()) else { return Vec::new() };
-    let Some(reader) = Reader::open(centre, "[centre]", server::CENTRE_FIELDS, &mut Vec::new()) else { return Vec::new() };
+/// Reads the flows and the prompts' names. A file that cannot be read has told its own problem: who names its flow is not told another.
+fn read_sources(root: Node, origin: &Origin, flow: Option<&Path>, problems: &mut Vec<Problem>) -> (Sources, BTreeSet<FlowName>) {
+    let dir = &*origin.dir;
+    let mut sources = Sources { root, flows: Vec::new(), prompts: PromptNames::new(), numbers: origin.numbers.clone() };
+    let Some(centre) = sources.root.get("centre").filter(|centre| centre.map().is_some()) else { return (sources, BTreeSet::new()) };
+    let Some(reader) = Reader::open(centre, "[centre]", server::CENTRE_FIELDS, &mut Vec::new()) else { return (sources, BTreeSet::new()) };
     let at = |name: &str| centre.get(name).map_or(&centre.at, |node| &node.at);
     let path = |name: &str| reader.text(name, &mut Vec::new()).map(|text| dir.join(text));
     if let Some(prompts) = path("prompts") {
-        names.prompts = flows::prompts(&prompts, at("prompts"), names.languages.keys().copied(), problems);
+        sources.prompts = flows::prompts(&prompts, at("prompts"), centre::language_tags(&sources.root).into_iter(), problems);
     }
     let mut paths = path("flows").map(|flows| flows::files(&flows, at("flows"), problems)).unwrap_or_default();
     if let Some(flow) = flow {
         paths.retain(|path| path.file_name() != flow.file_name());
         paths.push(flow.to_path_buf());
     }
-    let trees: Vec<(Arc<str>, Node)> = paths
-        .iter()
-        .filter_map(|path| {
-            let shown: Arc<str> = shown(path).into();
-            let tree = flows::tree(path, &shown, problems)?;
-            Some((shown, tree))
-        })
-        .collect();
-    names.flows = flows::names(&trees, problems);
-    // A file that cannot be read has told its own problem: who names its flow is not told another.
-    names.flows.extend(paths.iter().filter_map(|path| path.file_stem()?.to_str().map(Into::into)));
-    trees
+    let trees = paths.iter().filter_map(|path| {
+        let shown: Arc<str> = shown(path).into();
+        let tree = flows::tree(path, &shown, problems)?;
+        Some((shown, tree))
+    });
+    sources.flows = trees.collect();
+    let names = paths.iter().filter_map(|path| path.file_stem()?.to_str().map(Into::into)).collect();
+    (sources, names)
 }
 
 fn days(root: &Node, problems: &mut Vec<Problem>) -> Option<calendars::Plan> {
@@ -273,6 +312,12 @@ fn warn_unused(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_sources_give_the_same_centre_without_the_files() {
+        let loaded = load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config")).unwrap();
+        assert_eq!(load_sources(&loaded.sources, loaded.at).unwrap(), loaded.centre);
+    }
 
     /// The shipped centre is good, and so are its flows' tests.
     #[test]

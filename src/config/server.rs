@@ -1,5 +1,6 @@
 //! What the edges are told: addresses, trunks, limits, who may log in.
 
+use super::journal::{self, Journal};
 use super::outward::Outward;
 use super::secret::{Secret, secret};
 use super::trunks::{self, Trunk};
@@ -20,6 +21,7 @@ pub struct Server {
     pub sip: Sip,
     pub http: Http,
     pub media: Media,
+    pub journal: Journal,
     pub data_dir: PathBuf,
     pub flows_dir: PathBuf,
     /// `<language>/<name>.wav`, `hold-music.wav` and `manifest.json`.
@@ -192,6 +194,7 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
     if let (Some(sip), Some(media), Some(node)) = (&sip, &media, block("media")) {
         same_families(sip, media, node, problems);
     }
+    let journal = journal::read(root, problems);
     let centre = centre?;
     let name = centre.text("name", problems);
     let memory_reserve = centre.count("memory_reserve", 1..=1_000_000, problems);
@@ -204,6 +207,7 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
         sip: sip?,
         http: http?,
         media: media?,
+        journal: journal?,
         data_dir: data_dir?,
         flows_dir: flows_dir?,
         prompts_dir: prompts_dir?,

@@ -33,6 +33,8 @@ pub struct Edges {
     pub records_doubled: u64,
     pub records_spooled: u64,
     pub records_lost: u64,
+    pub journal_failures: u64,
+    pub journal_lag: Duration,
     /// Requests that got a final answer: by method, class of the answer (2 to 6) and transport.
     pub sip_requests: Vec<(&'static str, u16, &'static str, u64)>,
     /// Each trunk, and whether it is up.
@@ -127,6 +129,11 @@ impl Metrics {
         self.dispatch.observe(took);
     }
 
+    /// The core failed at an event and was built again as it was before.
+    pub fn recovered(&self) {
+        self.add(series::CORE_RECOVERIES, &[], 1);
+    }
+
     /// The core's state broke one of its rules.
     pub fn violation(&self, rule: &'static str) {
         self.add(series::VIOLATIONS, &[("rule", rule)], 1);
@@ -181,6 +188,8 @@ impl Metrics {
         self.gauge(series::MEDIA_SESSIONS, &[], edges.media_sessions as f64);
         self.gauge(series::MEDIA_ROOM, &[], edges.media_room as f64);
         self.gauge(series::DRAINING, &[], f64::from(u8::from(edges.draining)));
+        self.gauge(series::JOURNAL_LAG, &[], edges.journal_lag.as_secs_f64());
+        self.counter(series::JOURNAL_FAILURES, &[], edges.journal_failures);
         self.gauge(series::SPOOL_RECORDS, &[], edges.records_spooled as f64);
         for (method, class, transport, requests) in &edges.sip_requests {
             let class = format!("{class}xx");

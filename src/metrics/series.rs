@@ -84,6 +84,16 @@ pub const LATE_EVENTS: Series =
     ("careline_core_obsolete_events_total", "Events that came too late to matter, such as an answer to an offer that was withdrawn.");
 pub const CORE_EVENTS: Series = ("careline_core_events_total", "Events that the core has handled.");
 pub const CORE_HANDLE: Series = ("careline_core_handle_seconds", "Time that the core took for one event.");
+pub const CORE_RECOVERIES: Series = (
+    "careline_core_recoveries_total",
+    "Faults of the core's: each time it was built again from the journal, without the event at which it failed, which lies in data/quarantine.",
+);
+pub const JOURNAL_LAG: Series = (
+    "careline_journal_lag_seconds",
+    "How long what happened has waited to be brought to the disk: 0.05 s at most while all is well, growing while the journal cannot be written.",
+);
+pub const JOURNAL_FAILURES: Series =
+    ("careline_journal_failures_total", "Times that the journal could not be written; the next file begins with all of the state.");
 pub const CORE_INBOX: Series = ("careline_core_inbox_depth", "Messages that wait for the core's thread.");
 pub const DISPATCH: Series = ("careline_dispatch_seconds", "Time from the event that made an offer possible to its INVITE on the wire.");
 pub const VIOLATIONS: Series =
@@ -150,6 +160,8 @@ pub const MEDIA_ROOM: Series = ("careline_media_sessions_max", "Media sessions f
 pub const BUILD_INFO: Series = ("careline_build_info", "1, labelled with the version that runs.");
 
 pub const COUNTERS: &[Series] = &[
+    CORE_RECOVERIES,
+    JOURNAL_FAILURES,
     CALLS,
     CALLS_PLACED,
     EMERGENCY_CALLS,
@@ -181,6 +193,7 @@ pub const COUNTERS: &[Series] = &[
 pub const SECONDS: &[Series] = &[AGENT_STATE_TIME];
 
 pub const GAUGES: &[Series] = &[
+    JOURNAL_LAG,
     CALLS_IN_PROGRESS,
     CALLS_MAX,
     VISITS_WAITING,

@@ -16,4 +16,12 @@ pub struct Sources {
     /// The flows, each by its file.
     pub flows: Vec<(Arc<str>, Node)>,
     pub prompts: PromptNames,
+    pub numbers: Numbers,
+}
+
+/// The numbers that queues and skills have had, by name: one who has a number keeps it, and it is never another's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    pub queues: BTreeMap<Arc<str>, u64>,
+    pub skills: BTreeMap<Arc<str>, u64>,
 }

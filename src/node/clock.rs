@@ -16,6 +16,12 @@ impl Clock {
         Clock { wall: Time(0) + wall, anchor: Instant::now() }
     }
 
+    /// A clock that shows no time before `last`, even if the machine's clock has been set back since.
+    pub fn start_after(last: Time) -> Clock {
+        let clock = Clock::start();
+        Clock { wall: clock.wall.max(last), ..clock }
+    }
+
     pub fn now(&self) -> Time {
         self.wall + self.anchor.elapsed()
     }

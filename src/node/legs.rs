@@ -88,6 +88,10 @@ impl Legs {
         self.agents.contains_key(&agent)
     }
 
+    pub fn ids(&self) -> Vec<LegId> {
+        self.entries.keys().copied().collect()
+    }
+
     pub fn is_code(&self, leg: LegId) -> bool {
         self.entries.get(&leg).is_some_and(|entry| entry.role == Role::Code)
     }

@@ -6,9 +6,11 @@ mod clock;
 mod codes;
 mod explain;
 mod headroom;
+mod journal;
 mod legs;
 mod outward;
 mod pins;
+pub mod recover;
 mod reload;
 mod settings;
 mod sinks;
@@ -69,10 +71,11 @@ pub(crate) type Question = Box<dyn FnOnce(&Acd, Time, Edges) + Send>;
 
 /// Starts a centre: binds its ports, opens its store, logs nobody in. Every error names what could not be had.
 pub fn start(loaded: Loaded) -> Result<Centre, String> {
+    let library = Library::load(&loaded.server.prompts_dir).map_err(|problems| problems.join("\n"))?;
+    let key = MasterKey::find(None, &loaded.server.data_dir)?;
+    let mut store = Store::open(&loaded.server.data_dir, &key, &loaded.centre)?;
+    let (loaded, start) = recover::resume(loaded, &key, &mut store)?;
     let (server, centre) = (loaded.server.clone(), loaded.centre.clone());
-    let library = Library::load(&server.prompts_dir).map_err(|problems| problems.join("\n"))?;
-    let key = MasterKey::find(None, &server.data_dir)?;
-    let store = Store::open(&server.data_dir, &key, &centre)?;
     let recorder = Recorder::start(&server.data_dir, &key)?;
     let metrics = Arc::new(Metrics::new(&centre));
     metrics.configured(crate::config::now());
@@ -116,7 +119,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
                 };
                 endpoint.listen(lines.locals().to_vec());
                 let _ = bound.send(Ok(lines.locals()[0]));
-                let board = Switchboard::new(centre, endpoint, media, sinks, recorder, people);
+                let board = Switchboard::new(start, endpoint, media, sinks, recorder, people);
                 let now = Instant::now();
                 Loop { configs, board, lines, messages, heard, views, shown: now, changed: true, renewed: now, checked: now }.run().await;
             });
@@ -219,7 +222,9 @@ impl Loop {
         if self.renewed.elapsed() >= RENEW_EVERY {
             self.renewed = Instant::now();
             let loaded = self.configs.borrow().loaded.clone();
-            let centre = loaded.renewed(self.board.clock.now());
+            let now = self.board.clock.now();
+            let centre = loaded.renewed(now);
+            self.board.book.configured(now, None);
             self.board.event(Event::ConfigChanged(Box::new(centre)), &mut |flow, bytes| self.lines.send(flow, bytes));
             self.in_force(loaded);
         }

@@ -83,6 +83,11 @@ pub fn media(server: &Server) -> media::Settings {
     media::Settings { addresses: server.media.addresses.clone(), ports: server.media.ports.clone(), workers, silence: server.media.silence }
 }
 
+pub fn journal(server: &Server) -> crate::store::journal::Settings {
+    let crate::config::journal::Journal { roll, keep, size } = server.journal;
+    crate::store::journal::Settings { roll, keep, size }
+}
+
 pub fn ready_on_register(server: &Server) -> bool {
     server.on_register == OnRegister::Ready
 }

@@ -17,10 +17,6 @@ impl Sinks {
         Sinks { store, metrics }
     }
 
-    pub fn next_call(&self) -> u64 {
-        self.store.next_call().0
-    }
-
     /// After a reload: what queues are called.
     pub fn rename(&mut self, config: &Config) {
         self.store.rename(config);
@@ -43,6 +39,16 @@ impl Sinks {
 
     pub fn handled(&self, event: &'static str, took: Duration) {
         self.metrics.core_handled(event, took);
+    }
+
+    /// The core has failed, and was built again.
+    pub fn recovered(&self) {
+        self.metrics.recovered();
+    }
+
+    /// Whether every record so far is on disk.
+    pub fn is_settled(&self) -> bool {
+        self.store.is_settled()
     }
 
     pub fn violated(&self, rule: &'static str) {

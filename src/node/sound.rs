@@ -92,6 +92,11 @@ impl Sound {
         }
     }
 
+    /// Whether a call is closed whose record waits.
+    pub fn waits(&self) -> bool {
+        self.calls.values().any(|heard| heard.record.is_some())
+    }
+
     /// What will not be known any more is left out: the records that still wait.
     pub fn rest(&mut self) -> Vec<(Box<CallRecord>, Sounds)> {
         let calls = std::mem::take(&mut self.calls);

@@ -3,7 +3,7 @@
 use super::account::Account;
 use super::auth::Credentials;
 use super::session::Sessions;
-use crate::model::{Phi, PhoneNumber};
+use crate::model::{Phi, PhoneNumber, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -155,6 +155,18 @@ impl Invite {
     pub fn to(target: Target) -> Invite {
         Invite { target, caller_name: String::new(), from_user: String::new(), sdp: None, headers: Vec::new(), location: None }
     }
+}
+
+/// One contact of a registered user, with what the order of its REGISTERs is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StationContact {
+    pub uri: String,
+    pub flow: Flow,
+    pub expires: Time,
+    pub call_id: Vec<u8>,
+    pub cseq: u32,
+    /// `+sip.instance`.
+    pub instance: Option<Vec<u8>>,
 }
 
 /// The user has no live registration, the trunk no peer, or the endpoint is full.

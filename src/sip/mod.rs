@@ -21,7 +21,7 @@ mod writer;
 pub use account::Account;
 pub use api::{
     Caller, Counts, DialogId, EMERGENCY, Flow, Health, Invite, Limits, Network, NotReachable, Output, Peer, Reason, Registration, Report,
-    Settings, Streams, Target, Transport, Trunk,
+    Settings, StationContact, Streams, Target, Transport, Trunk,
 };
 pub use auth::Credentials;
 pub use endpoint::Endpoint;

@@ -74,6 +74,10 @@ impl Registrar {
         self.bindings(user).last()
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.users.keys().map(|user| &**user)
+    }
+
     pub fn users(&self) -> usize {
         self.users.len()
     }

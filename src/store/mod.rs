@@ -4,6 +4,7 @@
 //! keep up, or the database fails, records go to the spool's thread and its bounded files, and from there to the database later. Where even
 //! that fails a record is counted as lost and reported: a disk never stops a call.
 
+pub mod journal;
 pub mod record;
 pub mod recording;
 pub mod seal;
@@ -57,6 +58,9 @@ pub struct Status {
 
 #[derive(Default)]
 struct Counts {
+    /// Records that came, and those of them that are on disk or lost.
+    given: AtomicU64,
+    settled: AtomicU64,
     written: AtomicU64,
     doubled: AtomicU64,
     spooled: AtomicU64,
@@ -141,6 +145,7 @@ impl Store {
     /// The same with what the call sounded like, and where it is recorded.
     pub fn write_with(&self, record: &CallRecord, sounds: Sounds) {
         let call = StoredCall::new(record, &self.names, sounds);
+        self.counts.given.fetch_add(1, Ordering::SeqCst);
         let (jobs, _) = self.writer.as_ref().expect("an open store has its writer");
         let Err(refused) = jobs.try_send(WriteJob::Call(Box::new(call))) else { return };
         let (TrySendError::Full(job) | TrySendError::Disconnected(job)) = refused;
@@ -152,6 +157,21 @@ impl Store {
         if jobs.try_send(SpoolJob::Call(call)).is_err() {
             self.counts.lost(number, "neither the database nor the spool keeps up: look at the disk");
         }
+    }
+
+    /// Whether every record so far is on disk, or lost: nothing is on its way that a crash would take.
+    pub fn is_settled(&self) -> bool {
+        self.counts.settled.load(Ordering::SeqCst) == self.counts.given.load(Ordering::SeqCst)
+    }
+
+    /// Writes those of a journal's records that the database lacks, and waits until they are there.
+    pub fn restore(&self, records: &[CallRecord]) -> Result<usize, String> {
+        let lacking = Database::open_to_read(&self.directory, &self.key)?.lacking(records.iter().map(|record| record.call.0))?;
+        for record in records.iter().filter(|record| lacking.contains(&record.call.0)) {
+            self.write(record);
+        }
+        self.flush();
+        Ok(lacking.len())
     }
 
     pub fn status(&self) -> Status {
@@ -212,6 +232,7 @@ impl Counts {
     fn lost(&self, call: u64, why: &str) {
         self.spooled.fetch_sub(1, Ordering::SeqCst);
         self.lost.fetch_add(1, Ordering::SeqCst);
+        self.settled.fetch_add(1, Ordering::SeqCst);
         tracing::error!(call, why, "a call's record is lost");
     }
 }

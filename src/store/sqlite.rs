@@ -7,6 +7,7 @@ use super::record::{Sounds, StoredCall, StoredOffer, StoredSegment, StoredSound,
 use super::seal::{Columns, MasterKey};
 use crate::model::Phi;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, Transaction, params};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -144,6 +145,19 @@ impl Database {
     /// The highest number of a call that has a record.
     pub fn last_call(&self) -> rusqlite::Result<Option<u64>> {
         self.connection.query_row("SELECT max(call) FROM calls", [], |row| row.get::<_, Option<i64>>(0)).map(|last| last.map(unsigned))
+    }
+
+    /// Those of the calls that have no record.
+    pub fn lacking(&self, calls: impl Iterator<Item = u64>) -> Result<BTreeSet<u64>, String> {
+        let wrong = |error: rusqlite::Error| format!("{FILE}: {error}");
+        let mut known = self.connection.prepare("SELECT 1 FROM calls WHERE call = ?").map_err(wrong)?;
+        let mut lacking = BTreeSet::new();
+        for call in calls {
+            if !known.exists([signed(call)]).map_err(wrong)? {
+                lacking.insert(call);
+            }
+        }
+        Ok(lacking)
     }
 
     /// Every record, by call.

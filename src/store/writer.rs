@@ -104,6 +104,7 @@ impl Writer {
 
     fn write(&mut self, batch: &mut Vec<StoredCall>) {
         if batch.is_empty() || self.insert(batch) {
+            self.counts.settled.fetch_add(batch.len() as u64, Ordering::SeqCst);
             return batch.clear();
         }
         for call in batch.drain(..) {
@@ -195,8 +196,9 @@ impl Spooler {
     }
 
     fn push(&mut self, call: &StoredCall) {
-        if let Err(why) = self.spool.push(call) {
-            self.counts.lost(call.call, &why);
+        match self.spool.push(call) {
+            Ok(()) => drop(self.counts.settled.fetch_add(1, Ordering::SeqCst)),
+            Err(why) => self.counts.lost(call.call, &why),
         }
     }
 

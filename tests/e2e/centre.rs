@@ -3,7 +3,7 @@
 use super::network::Network;
 use super::process::PATIENCE;
 use careline::acd::view::AgentView;
-use careline::acd::{AgentState, View};
+use careline::acd::{AgentState, Event, View};
 use careline::model::AgentId;
 use careline::store::{self, MasterKey, StoredCall};
 use careline::{config, node};
@@ -50,6 +50,11 @@ impl Centre {
         let view = self.node.views().borrow().clone();
         assert!(found.is_ok(), "the centre never saw {what}: {view:?}");
         view
+    }
+
+    /// Tells its core something.
+    pub fn tell(&self, event: Event) {
+        self.node.send(event).expect("the centre takes events");
     }
 
     /// Waits until this agent is so.

@@ -5,6 +5,7 @@ mod centre;
 mod codes;
 mod drained;
 mod ear;
+mod fault;
 mod linphone;
 mod network;
 mod outward;

@@ -2,18 +2,21 @@
 //! command, one arm a report.
 
 mod commands;
+mod fault;
 mod orders;
 mod reports;
 
 use super::clock::Clock;
 use super::codes::Codes;
 use super::headroom::Headroom;
+use super::journal::{Book, registration};
 use super::legs::Legs;
 use super::pins::Pins;
+use super::recover::Start;
 use super::settings;
 use super::sinks::Sinks;
 use super::sound::{self, Sound};
-use crate::acd::{self, Acd, AgentState, Command, Config, Event, LegEnd};
+use crate::acd::{self, Acd, AgentState, Command, Event, LegEnd};
 use crate::config::Loaded;
 use crate::config::outward::Outward;
 use crate::leg::negotiate::{Codec, Local};
@@ -25,6 +28,7 @@ use crate::sip::{self, Endpoint, Output};
 use crate::store::Recorder;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -52,6 +56,7 @@ pub struct Switchboard {
     pub endpoint: Endpoint,
     pub media: Media,
     pub sinks: Sinks,
+    pub book: Book,
     sound: Sound,
     /// Who talks with whom, the caller first.
     pairs: BTreeMap<CallId, [LegId; 2]>,
@@ -74,6 +79,8 @@ pub struct Switchboard {
     pub(super) forbidden: u64,
     /// Queues by name, for their music.
     queues: BTreeMap<QueueId, Arc<str>>,
+    /// When the core failed lately.
+    faults: Vec<Instant>,
     next_call: u64,
     next_leg: u64,
     pub(super) events: VecDeque<Event>,
@@ -89,19 +96,28 @@ pub struct Switchboard {
 }
 
 impl Switchboard {
-    pub fn new(config: Config, endpoint: Endpoint, media: Media, sinks: Sinks, recorder: Recorder, people: People) -> Switchboard {
-        let clock = Clock::start();
-        let queues = config.queues.iter().map(|(id, queue)| (*id, queue.name.clone())).collect();
+    /// Takes up what was left behind: stations that registered before can be rung at once.
+    pub fn new(start: Start, mut endpoint: Endpoint, media: Media, sinks: Sinks, recorder: Recorder, people: People) -> Switchboard {
+        let Start { core, clock, next_call, contacts, book } = start;
+        for (user, contacts) in contacts {
+            let registered: Vec<_> = contacts.into_iter().filter_map(|contact| registration(contact, endpoint.locals())).collect();
+            for registration in registered {
+                endpoint.restore(clock.now(), &user, registration);
+            }
+        }
+        let queues = core.config().queues.iter().map(|(id, queue)| (*id, queue.name.clone())).collect();
         Switchboard {
             queues,
-            next_call: sinks.next_call(),
+            next_call,
             // The core numbers the legs that it dials from 1; callers' legs count on from the wall clock.
             next_leg: clock.now().0,
             clock,
-            core: Acd::new(config),
+            core,
             endpoint,
             media,
             sinks,
+            book,
+            faults: Vec::new(),
             sound: Sound::new(recorder),
             pairs: BTreeMap::new(),
             ready_on_register: people.ready_on_register,
@@ -142,6 +158,7 @@ impl Switchboard {
         self.outward = loaded.server.outward.clone();
         self.queues.extend(loaded.centre.queues.iter().map(|(id, queue)| (*id, queue.name.clone())));
         self.sinks.rename(&loaded.centre);
+        self.book.configured(loaded.at, Some(loaded.sources.clone()));
         self.event(Event::ConfigChanged(Box::new(loaded.centre.clone())), send);
     }
 
@@ -222,6 +239,7 @@ impl Switchboard {
     pub fn edges(&self, inbox: usize) -> Edges {
         let records = self.sinks.status();
         let recordings = self.sound.outcomes();
+        let journal = self.book.status();
         let guards = self.endpoint.counts();
         Edges {
             core_inbox: inbox as u64,
@@ -235,6 +253,8 @@ impl Switchboard {
             records_doubled: records.doubled,
             records_spooled: records.spooled,
             records_lost: records.lost,
+            journal_failures: journal.failures,
+            journal_lag: journal.lag,
             sip_requests: self
                 .endpoint
                 .requests()
@@ -275,6 +295,7 @@ impl Switchboard {
 
     /// Waits until every record is written. `heard` is what the media still says while it ends.
     pub fn finish(mut self, heard: &mut mpsc::UnboundedReceiver<media::Event>) {
+        self.book.close();
         drop(self.media);
         while let Ok(event) = heard.try_recv() {
             if let media::Event::Closed { leg, stats } = event {
@@ -327,16 +348,29 @@ impl Switchboard {
         }
     }
 
+    /// Tells the core, and does what it commands; what it was told is written before anything of that leaves.
     fn apply(&mut self, event: Event) {
+        let settled = || self.sinks.is_settled() && !self.sound.waits();
+        self.book.turn(&self.core, &self.endpoint, self.clock.now(), self.next_call, settled);
         let mut commands = std::mem::take(&mut self.commands);
-        let name = event.name();
+        let (now, name) = (self.clock.now(), event.name());
+        self.book.told(now, &event);
         let begun = Instant::now();
-        self.core.handle(self.clock.now(), event, &mut commands);
+        let handled = catch_unwind(AssertUnwindSafe(|| self.core.handle(now, event, &mut commands)));
         self.sinks.handled(name, begun.elapsed());
+        if let Err(fault) = handled {
+            commands.clear();
+            self.commands = commands;
+            return self.recover(name, fault);
+        }
+        self.book.taken(&commands);
         for command in commands.drain(..) {
             self.obey(command);
         }
         self.commands = commands;
+        if name == "edge_resumed" {
+            self.end_unknown();
+        }
     }
 }
 

@@ -33,10 +33,14 @@ impl Switchboard {
                     self.key(leg, key.0);
                 }
             }
-            R::Registered { user, fresh, .. } => self.registered(&user, fresh),
+            R::Registered { user, fresh, .. } => {
+                self.book.registered(&self.endpoint, &user);
+                self.registered(&user, fresh);
+            }
             R::TrunkState { name, up: true } => tracing::info!(trunk = &*name, "the trunk is up"),
             R::TrunkState { name, up: false } => tracing::error!(trunk = &*name, "the trunk is down"),
             R::Unregistered { user } => {
+                self.book.registered(&self.endpoint, &user);
                 if let Some(agent) = self.agent(&user).and_then(|station| self.worker_at(station)) {
                     self.events.push_back(Event::StationLost { agent });
                 }

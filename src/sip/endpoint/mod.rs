@@ -1,6 +1,7 @@
 //! The stack's door: messages and timers in, messages and reports out.
 
 mod actions;
+mod bindings;
 mod early;
 mod forks;
 mod outward;

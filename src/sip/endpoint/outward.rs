@@ -35,6 +35,11 @@ impl Endpoint {
         self.locals = locals;
     }
 
+    /// Our own addresses.
+    pub fn locals(&self) -> &[SocketAddr] {
+        &self.locals
+    }
+
     /// Calls somebody. One of Established, Refused and Timeout follows, unless the call is given up.
     pub fn invite(&mut self, now: Time, invite: Invite, out: &mut Vec<Output>) -> Result<DialogId, NotReachable> {
         if self.is_full() || self.dialogs.len() >= self.settings.limits.dialogs {

@@ -1,7 +1,7 @@
 //! The words of floor 0.
 
 use super::{Broken, Input, Wire, put_text, take_text, wire_enum, wire_newtype, wire_struct};
-use crate::model::sources::Sources;
+use crate::model::sources::{Numbers, Sources};
 use crate::model::tree::{Entry, Node, Value};
 use crate::model::{
     AgentId, CallId, Class, Destination, EdgeId, Language, LegId, LookupId, OfferId, Phi, PlayId, Proficiency, QueueId, Requirement,
@@ -59,5 +59,6 @@ wire_struct! {
     Spot { file, line, column }
     Node { at, value }
     Entry { key, key_at, plain, node }
-    Sources { root, flows, prompts }
+    Sources { root, flows, prompts, numbers }
+    Numbers { queues, skills }
 }

@@ -1,0 +1,98 @@
+//! One entry of the journal.
+
+use crate::acd::Event;
+use crate::model::{Sources, Time};
+use crate::store::wire::{Broken, Input, VERSION, Wire, wire_enum, wire_struct};
+use std::net::SocketAddr;
+
+/// A file is its head, the sources, the contacts and the pieces of a checkpoint, [`Record::Whole`], then what happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    Head(Head),
+    /// From here on calendars are around `at`; `None`: of the same sources as before.
+    Configured {
+        at: Time,
+        sources: Option<Box<Sources>>,
+    },
+    /// Where a station can be rung from here on; none: nowhere.
+    Contacts {
+        user: String,
+        contacts: Vec<Contact>,
+    },
+    /// A piece of the checkpoint.
+    Piece(Event),
+    /// The checkpoint is whole.
+    Whole,
+    /// What the core was told at a time, and how many facts came of it.
+    Told {
+        at: Time,
+        event: Event,
+        facts: u64,
+    },
+}
+
+/// What every file begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub version: u32,
+    /// Of the file; they count on.
+    pub number: u64,
+    /// Of the checkpoint.
+    pub at: Time,
+    /// The next call's number.
+    pub next_call: u64,
+}
+
+/// A registration over UDP: it outlives the process, since the station notices nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    pub uri: String,
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    pub expires: Time,
+    pub call_id: Vec<u8>,
+    pub cseq: u32,
+    pub instance: Option<Vec<u8>>,
+}
+
+wire_enum! {
+    Record {
+        1 Configured { at, sources },
+        2 Contacts { user, contacts },
+        3 Piece(event),
+        4 Whole,
+        5 Told { at, event, facts },
+        // Stays first in every version: it says which one it is.
+        0 Head(head),
+    }
+}
+
+wire_struct! {
+    Contact { uri, local, remote, expires, call_id, cseq, instance }
+}
+
+impl Wire for Head {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Head { version, number, at, next_call } = self;
+        version.put(out);
+        number.put(out);
+        at.put(out);
+        next_call.put(out);
+    }
+    /// Of another version nothing but that is read.
+    fn take(input: &mut Input) -> Result<Self, Broken> {
+        let version = u32::take(input)?;
+        if version != VERSION {
+            *input = Input(&[]);
+            return Ok(Head { version, number: 0, at: Time(0), next_call: 0 });
+        }
+        Ok(Head { version, number: Wire::take(input)?, at: Wire::take(input)?, next_call: Wire::take(input)? })
+    }
+}
+
+/// The first half of a [`Record::Told`]; the count of facts follows when the core has answered.
+pub fn put_told(at: Time, event: &Event, out: &mut Vec<u8>) {
+    out.push(5);
+    at.put(out);
+    event.put(out);
+}
