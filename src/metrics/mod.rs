@@ -115,6 +115,7 @@ impl Metrics {
                 self.add(series::SIP_REQUESTS, &[("method", method), ("code_class", class), ("transport", transport)], 0);
             }
         }
+        self.add(series::CORE_RECOVERIES, &[], 0);
         self.add(series::RTP_LOST, &[], 0);
     }
 

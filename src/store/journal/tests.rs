@@ -1,3 +1,5 @@
+//! What the journal keeps, over tears, changes, full disks and faults of the core.
+
 use super::*;
 use crate::acd::{Acd, Config, storm};
 use crate::model::AgentId;
