@@ -304,7 +304,8 @@ const DESIGNED: &str = "calls_total{did,disposition} calls_in_progress{state} vi
     ?estimated_wait_error_seconds{queue} dispatch_seconds{} invariant_violations_total{rule} \
     sip_requests_total{method,code_class,transport} sip_transactions{} registrations{} media_sessions{} rtp_packets_total{direction} \
     rtp_lost_total{} rtp_jitter_seconds{} mos_score{} recordings_total{outcome} flow_steps_total{flow,step,outcome} core_events_total{event} \
-    core_handle_seconds{} core_inbox_depth{} spool_records{} ?certificate_expiry_seconds{} build_info{version}";
+    core_handle_seconds{} core_inbox_depth{} journal_lag_seconds{} \
+    spool_records{} ?certificate_expiry_seconds{} build_info{version}";
 
 #[test]
 fn every_figure_of_the_design_is_there_from_the_start() {
@@ -330,7 +331,7 @@ fn every_figure_of_the_design_is_there_from_the_start() {
         assert!(name == "build_info" || lines.iter().all(|line| value(line) == 0.0 || value(line).is_nan()), "{lines:?}");
         seen += 1;
     }
-    assert_eq!(seen, 43);
+    assert_eq!(seen, 44);
     let every = [series::COUNTERS, series::SECONDS, series::GAUGES, series::HISTOGRAMS].concat();
     let mut written: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let mut tabled: Vec<&str> = every.iter().map(|(name, _)| *name).collect();

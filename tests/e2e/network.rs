@@ -2,11 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Addresses that one test has.
+/// Addresses that one test has, and tests that share the first three octets of theirs.
 const ADDRESSES: u8 = 16;
-static TESTS: AtomicU8 = AtomicU8::new(0);
+const TESTS_A_NET: u32 = 15;
+/// Such nets that one process may use.
+const NETS: u32 = 8;
+static TESTS: AtomicU32 = AtomicU32::new(0);
 
 pub struct Network {
     addresses: [u8; 3],
@@ -18,8 +21,9 @@ impl Network {
     pub fn new() -> Network {
         let process = std::process::id();
         let test = TESTS.fetch_add(1, Ordering::Relaxed);
-        assert!(test < u8::MAX / ADDRESSES, "one process runs at most fifteen of these tests");
-        let addresses = [64 + (process >> 8 & 0x7f) as u8, process as u8, test * ADDRESSES];
+        assert!(test < NETS * TESTS_A_NET, "one process runs at most {} of these tests", NETS * TESTS_A_NET);
+        let net = process.wrapping_mul(NETS) + test / TESTS_A_NET;
+        let addresses = [64 + (net >> 8 & 0x7f) as u8, net as u8, (test % TESTS_A_NET) as u8 * ADDRESSES];
         let directory = std::env::temp_dir().join(format!("careline-e2e-{process}-{test}"));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&directory).expect("the temporary directory takes a directory");
