@@ -119,6 +119,11 @@ impl Acd {
         self.settle(out);
     }
 
+    /// The time of the last event, or of the deadline that came of it.
+    pub fn time(&self) -> Time {
+        self.now
+    }
+
     /// When to call `handle` next if nothing happens.
     pub fn next_deadline(&self) -> Option<Time> {
         self.deadlines.next()

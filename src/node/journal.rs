@@ -26,25 +26,20 @@ impl Book {
 
     /// Begins the next file if it is time. While records are on their way to the disk it waits a little: a restart reads the newest file
     /// only, and must find in it every call whose record a crash may have taken.
-    pub fn turn(&mut self, core: &Acd, endpoint: &Endpoint, at: Time, next_call: u64, settled: impl FnOnce() -> bool) {
+    pub fn turn(&mut self, core: &Acd, endpoint: &Endpoint, next_call: u64, settled: impl FnOnce() -> bool) {
         if self.journal.is_due() && (self.journal.is_overdue() || settled()) {
-            let checkpoint = Book::checkpoint((&self.sources, self.configured_at), core, endpoint, at, next_call);
+            let checkpoint = Book::checkpoint((&self.sources, self.configured_at), core, endpoint, next_call);
             self.journal.begin(checkpoint);
         }
     }
 
-    fn checkpoint<'a>(
-        (sources, configured_at): (&'a Sources, Time),
-        core: &Acd,
-        endpoint: &Endpoint,
-        at: Time,
-        next_call: u64,
-    ) -> Checkpoint<'a> {
+    fn checkpoint<'a>((sources, configured_at): (&'a Sources, Time), core: &Acd, endpoint: &Endpoint, next_call: u64) -> Checkpoint<'a> {
         let mut contacts: Vec<(String, Vec<Contact>)> = Vec::new();
         for user in endpoint.users() {
             contacts.push((user.to_string(), contacts_of(endpoint, user)));
         }
-        Checkpoint { at, next_call, sources, configured_at, contacts, pieces: core.checkpoint() }
+        // At the core's own time: a deadline that is due but has not come must come at its time in a replay too.
+        Checkpoint { at: core.time(), next_call, sources, configured_at, contacts, pieces: core.checkpoint() }
     }
 
     pub fn told(&mut self, at: Time, event: &Event) {
@@ -80,8 +75,8 @@ impl Book {
     }
 
     /// Keeps it for whoever mends it, after the state that it met.
-    pub fn quarantine(&self, core: &Acd, endpoint: &Endpoint, at: Time, next_call: u64, event: &[u8]) -> Result<PathBuf, String> {
-        let checkpoint = Book::checkpoint((&self.sources, self.configured_at), core, endpoint, at, next_call);
+    pub fn quarantine(&self, core: &Acd, endpoint: &Endpoint, next_call: u64, event: &[u8]) -> Result<PathBuf, String> {
+        let checkpoint = Book::checkpoint((&self.sources, self.configured_at), core, endpoint, next_call);
         self.journal.quarantine(checkpoint, event)
     }
 

@@ -33,7 +33,7 @@ impl Switchboard {
             }
         };
         self.sinks.recovered();
-        match self.book.quarantine(&self.core, &self.endpoint, self.clock.now(), self.next_call, &event) {
+        match self.book.quarantine(&self.core, &self.endpoint, self.next_call, &event) {
             Ok(file) => tracing::error!(event = name, file = %file.display(), "the core has failed at an event and goes on without it"),
             Err(error) => {
                 tracing::error!(event = name, error, "the core has failed at an event, which cannot be kept, and goes on without it")

@@ -351,7 +351,7 @@ impl Switchboard {
     /// Tells the core, and does what it commands; what it was told is written before anything of that leaves.
     fn apply(&mut self, event: Event) {
         let settled = || self.sinks.is_settled() && !self.sound.waits();
-        self.book.turn(&self.core, &self.endpoint, self.clock.now(), self.next_call, settled);
+        self.book.turn(&self.core, &self.endpoint, self.next_call, settled);
         let mut commands = std::mem::take(&mut self.commands);
         let (now, name) = (self.clock.now(), event.name());
         self.book.told(now, &event);
