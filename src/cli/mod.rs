@@ -6,6 +6,7 @@ pub mod demo;
 pub mod flow;
 pub mod load;
 pub mod recording;
+pub mod replay;
 pub mod serve;
 pub mod simulate;
 mod spans;
@@ -35,6 +36,7 @@ enum Command {
     Flow(flow::Args),
     Load(Box<load::Args>),
     Recording(recording::Args),
+    Replay(replay::Args),
     Status(status::Args),
     Simulate(simulate::Args),
 }
@@ -47,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Flow(args) => flow::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Recording(args) => recording::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     }

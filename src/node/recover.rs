@@ -184,7 +184,7 @@ pub fn rebuild(path: &Path, key: &MasterKey) -> Result<Acd, String> {
 }
 
 /// An assertion that fails in a replay is one more reason why there is no state to be had.
-fn bear<T>(replay: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub fn bear<T>(replay: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(replay)).unwrap_or_else(|_| Err("an assertion failed in the replay".to_string()))
 }
 

@@ -248,4 +248,4 @@ pub fn read_from(directory: &Path, key: &MasterKey, number: &str) -> Result<Vec<
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

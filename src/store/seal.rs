@@ -75,15 +75,17 @@ impl MasterKey {
 
     /// The key at the configured path; else systemd's credential; else the data directory's own, made now if there is none.
     pub fn find(configured: Option<&Path>, data_dir: &Path) -> Result<MasterKey, String> {
-        let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| PathBuf::from(dir).join(CREDENTIAL));
-        match (configured, credential.filter(|path| path.exists())) {
-            (Some(path), _) => MasterKey::read(path),
-            (None, Some(path)) => MasterKey::read(&path),
-            (None, None) => {
-                make_directory(data_dir)?;
-                MasterKey::read_or_make(&data_dir.join(KEY_FILE))
-            }
+        if configured.is_none() && credential().is_none() {
+            make_directory(data_dir)?;
+            return MasterKey::read_or_make(&data_dir.join(KEY_FILE));
         }
+        MasterKey::existing(configured, data_dir)
+    }
+
+    /// As [`MasterKey::find`], for who only reads: none is made.
+    pub fn existing(configured: Option<&Path>, data_dir: &Path) -> Result<MasterKey, String> {
+        let path = configured.map(Path::to_path_buf).or_else(credential).unwrap_or_else(|| data_dir.join(KEY_FILE));
+        MasterKey::read(&path)
     }
 
     /// Reads a key of 64 hexadecimal digits from a file that only its owner can read.
@@ -299,6 +301,12 @@ fn read_whole(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Where systemd keeps the key, if it does.
+fn credential() -> Option<PathBuf> {
+    let path = std::env::var_os("CREDENTIALS_DIRECTORY").map(|dir| PathBuf::from(dir).join(CREDENTIAL));
+    path.filter(|path| path.exists())
 }
 
 fn to_hex(bytes: &[u8]) -> String {
