@@ -167,7 +167,7 @@ pub enum Event {
 
 impl Event {
     /// Every name, for whoever counts from zero.
-    pub const NAMES: [&'static str; 31] = [
+    pub const NAMES: [&'static str; 32] = [
         "call_arrived",
         "leg_established",
         "call_placed",
@@ -185,6 +185,7 @@ impl Event {
         "agent_logged_in",
         "agent_logged_out",
         "agent_ready",
+        "agent_seated",
         "agent_not_ready",
         "wrap_up_done",
         "wrap_up_extended",
