@@ -115,7 +115,7 @@ fn per_call(waiting: usize) -> Result<(f64, f64), String> {
 }
 
 fn signalling(waiting: usize) -> Case {
-    Case { agents: 20, words: words(&format!("--sound none --callers {} --talk 100ms --for 10s", waiting + 20)), record: false }
+    Case { agents: 20, words: words(&format!("--sound none --callers {} --talk 100ms --for 6s", waiting + 20)), record: false }
 }
 
 pub fn signalling_rows(repeats: usize) -> Result<Vec<Row>, String> {
@@ -187,18 +187,19 @@ pub fn bridged(repeats: usize, record: bool) -> Result<Vec<Row>, String> {
     ])
 }
 
-/// What 10,000 short calls leave behind, against what 1,000 do; each looked at when the last transaction is forgotten.
+/// What 10,000 short calls leave behind, against what 1,000 do, at one steady rate: a server remembers each call's last answers for half a
+/// minute, and keeps what the busiest half minute took.
 pub fn leftovers() -> Result<Vec<Row>, String> {
     let rest = || {
         let (_keep, never) = std::sync::mpsc::channel::<()>();
         let _ = never.recv_timeout(Duration::from_secs(36));
     };
     let centre = centre(NAME, ADDRESS, 20, false)?;
-    let short = |calls: usize| words(&format!("--sound none --callers 60 --talk 100ms --warm 0s --for 5m --calls {calls}"));
+    let short = |calls: usize| words(&format!("--sound none --rate 40 --callers 200 --talk 100ms --warm 0s --for 5m --calls {calls}"));
     let resident = |pid: u32| careline::loadgen::swarm::process::Sample::take(pid).map(|sample| sample.rss_kib as f64 / 1024.0);
     let mut after = Vec::new();
     for calls in [1_000, 9_000] {
-        eprintln!("{calls} short calls, and half a minute of rest");
+        eprintln!("{calls} short calls, 40 a second, and half a minute of rest");
         load(&centre, 20, &short(calls))?;
         rest();
         after.push(resident(centre.pid()).map_err(|error| error.to_string())?);

@@ -99,6 +99,8 @@ impl Database {
         connection.pragma_update(None, "journal_mode", "WAL").map_err(wrong)?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(wrong)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(wrong)?;
+        // In KiB. Records are put at the end of their tables: more than this would only fill with what nobody asks for.
+        connection.pragma_update(None, "cache_size", -256).map_err(wrong)?;
         connection.execute_batch(SCHEMA).map_err(wrong)?;
         let transaction = connection.transaction().map_err(wrong)?;
         let columns = match wrapped_keys(&transaction).map_err(wrong)? {

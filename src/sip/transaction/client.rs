@@ -93,7 +93,8 @@ pub enum Receipt {
 
 #[derive(Debug, Default)]
 pub struct Clients {
-    table: HashMap<ClientKey, Client>,
+    /// In boxes: a table keeps the size of the busiest half minute.
+    table: HashMap<ClientKey, Box<Client>>,
     pub choice: Choice,
 }
 
@@ -103,11 +104,11 @@ impl Clients {
     }
 
     pub fn get(&self, key: ClientKey) -> Option<&Client> {
-        self.table.get(&key)
+        self.table.get(&key).map(Box::as_ref)
     }
 
     pub fn get_mut(&mut self, key: ClientKey) -> Option<&mut Client> {
-        self.table.get_mut(&key)
+        self.table.get_mut(&key).map(Box::as_mut)
     }
 
     /// The transactions over a flow that have no final answer.
@@ -141,7 +142,7 @@ impl Clients {
         let repeats = flow.transport == Transport::Udp;
         timers.set(&mut client.resend, repeats.then(|| now + T1), Timer::ClientResend(key));
         timers.set(&mut client.end, Some(now + T1_X64), Timer::ClientEnd(key));
-        self.table.insert(key, client);
+        self.table.insert(key, Box::new(client));
     }
 
     /// Moves the transaction by a response's code.
@@ -215,7 +216,8 @@ impl Clients {
 
     /// A connection is gone: what was asked over it for its length alone is asked again by datagrams.
     pub fn fall_back_from(&mut self, now: Time, flow: Flow, timers: &mut Timers, out: &mut Vec<Output>) {
-        let on_it = |(key, client): (&ClientKey, &Client)| (client.flow == flow && client.home != flow && client.is_open()).then_some(*key);
+        let on_it =
+            |(key, client): (&ClientKey, &Box<Client>)| (client.flow == flow && client.home != flow && client.is_open()).then_some(*key);
         let mut keys: Vec<ClientKey> = self.table.iter().filter_map(on_it).collect();
         keys.sort_unstable();
         for key in keys {
@@ -232,6 +234,6 @@ impl Clients {
     pub fn end(&mut self, key: ClientKey, timers: &mut Timers) -> Option<Client> {
         let mut client = self.table.remove(&key)?;
         timers.set(&mut client.resend, None, Timer::ClientResend(key));
-        client.is_open().then_some(client)
+        client.is_open().then_some(*client)
     }
 }

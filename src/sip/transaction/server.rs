@@ -40,7 +40,8 @@ struct Server {
 
 #[derive(Debug, Default)]
 pub struct Servers {
-    table: HashMap<ServerKey, Server>,
+    /// In boxes: a table keeps the size of the busiest half minute.
+    table: HashMap<ServerKey, Box<Server>>,
     per_source: BTreeMap<IpAddr, usize>,
     scratch: Vec<u8>,
     pub tally: Tally,
@@ -79,7 +80,7 @@ impl Servers {
         let server =
             Server { invite, state: State::Proceeding, flow, head, tag, dialog, last: None, interval: T1, resend: None, end: None };
         *self.per_source.entry(flow.remote.ip().to_canonical()).or_insert(0) += 1;
-        let old = self.table.insert(key, server);
+        let old = self.table.insert(key, Box::new(server));
         assert!(old.is_none(), "a request that comes again does not open a second transaction");
     }
 
