@@ -216,9 +216,8 @@ impl Clients {
 
     /// A connection is gone: what was asked over it for its length alone is asked again by datagrams.
     pub fn fall_back_from(&mut self, now: Time, flow: Flow, timers: &mut Timers, out: &mut Vec<Output>) {
-        let on_it =
-            |(key, client): (&ClientKey, &Box<Client>)| (client.flow == flow && client.home != flow && client.is_open()).then_some(*key);
-        let mut keys: Vec<ClientKey> = self.table.iter().filter_map(on_it).collect();
+        let is_on_it = |client: &Client| client.flow == flow && client.home != flow && client.is_open();
+        let mut keys: Vec<ClientKey> = self.table.iter().filter(|(_, client)| is_on_it(client)).map(|(key, _)| *key).collect();
         keys.sort_unstable();
         for key in keys {
             let client = self.table.get_mut(&key).expect("just found");
