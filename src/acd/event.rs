@@ -28,8 +28,8 @@ pub enum Event {
     LegEstablished {
         leg: LegId,
     },
-    /// A station dials: `agent` is who works there. `call` and `leg` (the station's, ringing) are new, as in `CallArrived`. Its end is
-    /// `LegEnded`, of any kind of call.
+    /// A station dials: `agent` is who works there, if they are configured. `call` and `leg` (the station's, ringing) are new, as in
+    /// `CallArrived`. Its end is `LegEnded`, of any kind of call.
     CallPlaced {
         call: CallId,
         leg: LegId,

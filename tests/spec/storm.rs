@@ -86,6 +86,10 @@ impl Storm {
         while self.told.len() < EVENTS {
             self.pass_time();
             let event = self.something();
+            // The shell knows of the station's leg from here on, and nobody is rung there who was rung late.
+            while matches!(event, Event::CallPlaced { .. }) && self.acd.next_deadline().is_some_and(|due| due <= self.now) {
+                self.tell(Event::DeadlineReached);
+            }
             self.tell(event);
         }
         self.calm();
@@ -206,6 +210,8 @@ impl Storm {
             let (call, leg) = (CallId(self.calls), caller_leg(self.calls));
             let kind = *self.random.pick(&[Placed::Outward, Placed::Outward, Placed::InHouse, Placed::Emergency]);
             let agent = (!self.random.one_in(8)).then(|| AgentId(AGENTS.start + self.random.below(17) as u64));
+            // Nobody works at a station of who is not configured: that call is nobody's.
+            let agent = agent.filter(|agent| self.acd.agent_state(*agent).is_some());
             return Some(Event::CallPlaced { call, leg, agent, to: Phi("+13125550142".to_string()), kind });
         }
         let (leg, party) = *self.random.pick(&legs);
