@@ -45,7 +45,7 @@ impl Linphone {
         std::fs::write(directory.join("linphonerc"), settings).expect("the test's directory takes a file");
         let tone = directory.join("tone.wav");
         phone::write_tone(&tone, TONE);
-        let name = format!("careline-{}-{agent}-{index}", std::process::id());
+        let name = format!("careline-linphone-{address}");
         let mut command = Command::new("linphone-daemon");
         command.args(["--disable-stats-events", "--pipe", &name, "--config"]).arg(directory.join("linphonerc")).env("HOME", &directory);
         let daemon = Process::start(&mut command);

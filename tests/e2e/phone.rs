@@ -26,6 +26,8 @@ pub struct Phone {
     unread: Vec<u8>,
     /// Events that nobody has waited for yet.
     events: VecDeque<Value>,
+    /// How many questions it was asked.
+    asked: u64,
     baresip: Process,
 }
 
@@ -55,13 +57,16 @@ impl Phone {
         write_tone(&directory.join("tone.wav"), hertz);
         let write = |name: &str, text: String| std::fs::write(directory.join(name), text).expect("the phone's directory takes a file");
         write("config", config(address, &directory, lines));
-        write("accounts", format!("{account};audio_codecs=PCMU/8000/1\n"));
+        write("accounts", String::new());
         write("contacts", String::new());
         let mut command = Command::new("stdbuf");
         let baresip = Process::start(command.args(["-oL", "baresip", "-f"]).arg(&directory).current_dir(&directory));
         baresip.says("baresip is ready");
         let control = TcpStream::connect((address.ip(), CONTROL)).expect("a ready baresip listens for commands");
-        Phone { agent, address, directory, control, unread: Vec::new(), events: VecDeque::new(), baresip }
+        let mut phone = Phone { agent, address, directory, control, unread: Vec::new(), events: VecDeque::new(), asked: 0, baresip };
+        // It registers only now: what it says while nobody listens is lost, and a call may be waiting for it.
+        phone.ask("uanew", &format!("{account};audio_codecs=PCMU/8000/1"));
+        phone
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -150,8 +155,7 @@ impl Phone {
     /// Whether it has rung since the last `rings`.
     pub fn has_rung(&mut self) -> bool {
         // What it answers to a question comes after every event before.
-        self.command("reginfo");
-        self.wait(|message| message.get("response").is_some(), "an answer");
+        self.ask("reginfo", "");
         self.events.iter().any(|event| event["type"] == "CALL_INCOMING")
     }
 
@@ -195,7 +199,19 @@ impl Phone {
     }
 
     fn command_with(&mut self, command: &str, parameters: &str) {
-        let text = json!({"command": command, "params": parameters}).to_string();
+        self.send(&json!({"command": command, "params": parameters}));
+    }
+
+    /// A command, and baresip's answer to it.
+    fn ask(&mut self, command: &str, parameters: &str) {
+        self.asked += 1;
+        let token = self.asked.to_string();
+        self.send(&json!({"command": command, "params": parameters, "token": token}));
+        self.wait(|message| message.get("response").is_some() && message["token"] == token.as_str(), "an answer");
+    }
+
+    fn send(&mut self, command: &Value) {
+        let text = command.to_string();
         write!(self.control, "{}:{text},", text.len()).expect("baresip takes a command");
     }
 
