@@ -65,6 +65,10 @@ pub enum Command {
         leg: LegId,
         why: EndWhy,
     },
+    /// Help was not reached: tells the station what else to do, and ends its leg; `LegEnded` follows.
+    Unreached {
+        leg: LegId,
+    },
     /// Writes down what caller and agent say to each other, or does so no longer. Start comes once they are bridged and Stop before
     /// anything else that ends the conversation; in between, Pause and Resume follow the agent's hold in turn.
     Record {

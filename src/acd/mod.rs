@@ -149,10 +149,15 @@ impl Acd {
         self.desks.by_id(agent).and_then(|desk| desk.agent.station).unwrap_or(agent)
     }
 
-    /// Who is logged in at this owner's station.
+    /// Who is logged in at this owner's station; who stays, rather than who leaves it as soon as a call is over.
     pub fn agent_at(&self, station: AgentId) -> Option<AgentId> {
         let here = |desk: &&desk::Desk| desk.agent.state != AgentState::LoggedOut && desk.agent.station.unwrap_or(desk.id) == station;
-        self.desks.iter().find(here).map(|desk| desk.id)
+        self.desks.iter().filter(here).map(|desk| (self.is_leaving(desk.id), desk.id)).min().map(|(_, agent)| agent)
+    }
+
+    /// Whether the agent is logged out as soon as what keeps them is over.
+    pub fn is_leaving(&self, agent: AgentId) -> bool {
+        self.desks.by_id(agent).is_some_and(|desk| !desk.known || desk.agent.next == Some(agent::NextState::LoggedOut))
     }
 
     /// A call that a station has placed and that lasts.

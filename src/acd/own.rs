@@ -130,7 +130,7 @@ impl Acd {
         true
     }
 
-    /// `false`: not a leg of an own call. Either side's end is the other's.
+    /// `false`: not a leg of an own call. Either side's end is the other's, but for help that was not reached: the station hears that first.
     pub fn own_leg_ended(&mut self, leg: LegId, cause: LegEnd, out: &mut Vec<Command>) -> bool {
         let Some(id) = self.own_legs.get(leg).copied() else { return false };
         let own = self.own_calls.get(id).expect("an own leg's call is alive");
@@ -138,13 +138,36 @@ impl Acd {
         if let Some(seat) = lost.and_then(|agent| self.desks.seat(agent)) {
             self.desks[seat].agent.reachable = false;
         }
-        self.end_own_call(id, |other| other == leg, false, out);
+        if !self.help_unreached(id, Some(leg), out) {
+            self.end_own_call(id, |other| other == leg, false, out);
+        }
         true
     }
 
-    /// The far side rang too long, or the station did not take our answer.
+    /// The far side rang too long, or the station did not take our answer, or still hears what we say.
     pub fn own_call_due(&mut self, id: CallId, out: &mut Vec<Command>) {
-        self.end_own_call(id, |_| false, false, out);
+        let far = self.own_calls.get(id).and_then(|own| own.far);
+        if self.help_unreached(id, far, out) {
+            out.extend(far.map(|leg| Command::EndLeg { leg, why: EndWhy::Done }));
+        } else {
+            self.end_own_call(id, |_| false, false, out);
+        }
+    }
+
+    /// An emergency call has lost its far side, `leg`, before that was reached: the station is told, and its agent is busy until it has
+    /// heard that. `false`: nothing of the kind.
+    fn help_unreached(&mut self, id: CallId, leg: Option<LegId>, out: &mut Vec<Command>) -> bool {
+        let due = self.now + RINGS_MAX;
+        let own = self.own_calls.get_mut(id).expect("an own call is alive");
+        if leg.is_none() || own.far != leg || own.kind != Placed::Emergency || own.reached_at.is_some() {
+            return false;
+        }
+        let (station, was_due) = (own.station, own.due.replace(due).expect("whoever rings has a deadline"));
+        self.own_legs.remove(own.far.take().expect("just seen"));
+        self.deadlines.forget(was_due, Deadline::Own(id));
+        self.deadlines.set(due, Deadline::Own(id));
+        out.push(Command::Unreached { leg: station });
+        true
     }
 
     /// Whatever has a leg that is gone with its edge was cut by us.

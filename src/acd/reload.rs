@@ -1,7 +1,7 @@
 //! A new configuration under a running centre: no call, no place and no counter is lost.
 
 use super::Acd;
-use super::agent::{AgentState, NextState};
+use super::agent::AgentState;
 use super::command::Command;
 use super::config::Config;
 use super::desk::Member;
@@ -110,15 +110,12 @@ impl Acd {
         }
     }
 
+    /// Who is busy is logged out when that is over, unless they are in the list again by then.
     fn log_out_the_removed(&mut self, out: &mut Vec<Command>) {
         for seat in self.desks.sorted() {
-            if self.desks[seat].known {
-                continue;
-            }
-            match self.desks[seat].agent.state {
-                AgentState::LoggedOut => {}
-                AgentState::Ready | AgentState::NotReady(_) => self.change_agent(seat, AgentState::LoggedOut, out),
-                _ => self.desks[seat].agent.next = Some(NextState::LoggedOut),
+            let idle = matches!(self.desks[seat].agent.state, AgentState::Ready | AgentState::NotReady(_));
+            if idle && !self.desks[seat].known {
+                self.change_agent(seat, AgentState::LoggedOut, out);
             }
         }
     }

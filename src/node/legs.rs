@@ -14,9 +14,7 @@ pub enum Role {
     /// A station that dialled a code of the house.
     Code,
     /// A station that calls out.
-    Station {
-        emergency: bool,
-    },
+    Station,
     /// Whom it calls.
     Far(CallId),
 }
@@ -99,10 +97,6 @@ impl Legs {
     /// Whether the core is told of the keys that are pressed there.
     pub fn has_keys(&self, leg: LegId) -> bool {
         self.entries.get(&leg).is_some_and(|entry| matches!(entry.role, Role::Caller | Role::Offer(..)))
-    }
-
-    pub fn is_emergency(&self, leg: LegId) -> bool {
-        self.entries.get(&leg).is_some_and(|entry| entry.role == Role::Station { emergency: true })
     }
 
     /// The leg is served as a code from now on.

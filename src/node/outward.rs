@@ -38,8 +38,8 @@ impl Switchboard {
             self.emergencies.insert(leg, (call, station));
             self.calls_for_help += 1;
         }
-        let kind = if emergency { Placed::Emergency } else { Placed::Outward };
-        self.legs.insert(leg, entry(Role::Station { emergency }));
+        let (kind, agent) = if emergency { (Placed::Emergency, self.worker_at(station)) } else { (Placed::Outward, agent) };
+        self.legs.insert(leg, entry(Role::Station));
         self.events.push_back(Event::CallPlaced { call, leg, agent, to: Phi(to), kind });
     }
 

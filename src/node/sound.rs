@@ -128,7 +128,7 @@ fn stored(role: Role, stats: &media::Stats) -> StoredSound {
     StoredSound {
         agent: match role {
             Role::Offer(_, agent) => Some(agent.0),
-            Role::Caller | Role::Code | Role::Station { .. } | Role::Far(_) => None,
+            Role::Caller | Role::Code | Role::Station | Role::Far(_) => None,
         },
         received: stats.received,
         lost: stats.lost,

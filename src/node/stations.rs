@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 impl Switchboard {
     /// A station dials a code: it is answered at once, whoever works there is busy meanwhile.
     pub(super) fn serve_code(&mut self, (call, leg): (CallId, LegId), station: AgentId, code: Code, entry: Entry, to: String) {
-        let agent = self.core.agent_at(station);
+        // Of whoever is called there: an owner who logs in meanwhile, by a registration, is not rung within it.
+        let agent = self.worker_at(station);
         self.legs.insert(leg, entry);
         self.begin_code((call, leg), station, code);
         self.events.push_back(Event::CallPlaced { call, leg, agent, to: Phi(to), kind: Placed::InHouse });
@@ -183,7 +184,7 @@ impl Switchboard {
         if !self.core.is_reachable(agent) {
             self.events.push_back(Event::StationFound { agent });
         }
-        if self.core.agent_state(agent) == Some(AgentState::LoggedOut) {
+        if self.core.agent_state(agent) == Some(AgentState::LoggedOut) || self.core.is_leaving(agent) {
             self.events.push_back(Event::AgentLoggedIn { agent });
         }
         let language = self.language_of(agent);

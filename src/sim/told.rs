@@ -39,7 +39,7 @@ impl Sim {
                 self.lines.remove(&leg);
             }
             Command::Hear { bridged: Some(offer), .. } => self.at(Duration::ZERO, Happening::Bridged(offer)),
-            Command::EndLeg { leg, .. } | Command::Divert { leg, .. } => {
+            Command::EndLeg { leg, .. } | Command::Divert { leg, .. } | Command::Unreached { leg } => {
                 if self.callers.contains_key(&leg.0) {
                     self.left_queue(leg.0, Left::Moved);
                     self.caller_line_ends(leg.0);

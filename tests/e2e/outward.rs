@@ -65,7 +65,10 @@ fn who_dials_911_where_it_cannot_go_out_is_told_so() {
     phone.hears("what else to do", |heard| says(heard, "en/use_another_telephone"));
     phone.call_ends();
     centre.agent(1002, "ready again", |state| state == AgentState::Ready);
-    assert_eq!(centre.metrics().sum("careline_calls_placed_total", &["kind=\"emergency\"", "disposition=\"not_reached\""]), 1.0);
+    let figures = centre.metrics();
+    assert_eq!(figures.sum("careline_calls_placed_total", &["kind=\"emergency\"", "disposition=\"not_reached\""]), 1.0);
+    let busy = figures.sum("careline_agent_state_seconds_total", &["state=\"own_call\""]);
+    assert!(busy >= 10.0, "who is told twice is called by nobody meanwhile: busy for {busy} s");
 }
 
 #[test]

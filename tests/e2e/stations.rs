@@ -3,7 +3,9 @@
 use super::caller::Caller;
 use super::centre::Centre;
 use super::network::Network;
+use super::phone::Phone as Baresip;
 use super::process::PATIENCE;
+use super::reached::says;
 use careline::acd::{AgentState, NotReadyReason};
 use careline::loadgen::phone::{Output, Phone, Seen};
 use careline::model::{AgentId, Time};
@@ -132,4 +134,27 @@ fn an_agent_who_logged_out_stays_out_while_the_telephone_keeps_its_registration(
     let ready = |view: &careline::acd::View| view.agents[&AgentId(1005)].state == AgentState::Ready;
     let view = centre.wait("agent 1005 ready", ready);
     assert_eq!(view.agents[&AgentId(1004)].state, AgentState::LoggedOut);
+}
+
+/// A telephone of theirs registers, which logs them in: within its call it is rung by nobody.
+#[test]
+fn who_is_taken_off_the_list_and_put_back_within_a_call_is_busy() {
+    let network = Network::new();
+    let centre = Centre::start(&network, &[]);
+    let mut phone = Baresip::start(&network, 1, 1002, 700.0, centre.sip());
+    centre.agent(1002, "ready", |state| state == AgentState::Ready);
+    phone.dial("*14", centre.sip());
+    phone.call_ends();
+    centre.agent(1002, "logged out", |state| state == AgentState::LoggedOut);
+    phone.dial("*43", centre.sip());
+    phone.hears("what the test is", |heard| says(heard, "en/echo_test"));
+    let known = "[agents.1002]\nname = ";
+    let other = "[agents.1009]\nname = ";
+    assert_eq!(centre.reload(&[(known, other)]).expect("it is good").diff.removed, ["agent 1002"]);
+    assert_eq!(centre.reload(&[(other, known)]).expect("it is good").diff.added, ["agent 1002"]);
+    Station::start(&network, 2, 1002, centre.sip());
+    centre.agent(1002, "busy with the test", |state| state == AgentState::OwnCall);
+    phone.hang_up();
+    phone.call_ends();
+    centre.agent(1002, "ready when it is over", |state| state == AgentState::Ready);
 }

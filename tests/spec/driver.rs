@@ -147,6 +147,7 @@ impl Driver {
         match words[..] {
             ["."] => {}
             ["call", call, "->", ..] => self.call(at, number(call)),
+            ["see", "station", station, who] => assert_eq!(self.acd.agent_at(AgentId(number(station))), Some(AgentId(number(who)))),
             ["see", who, ref what @ ..] => self.see(who, &what.join(" ")),
             ["why", call, agent, ref what @ ..] => self.why(number(call), number(agent), &what.join(" ")),
             ["queue" | "rules" | "skill" | "ladder" | "agent", ..] => {
@@ -221,6 +222,7 @@ impl Driver {
             ["extends", by] => Event::WrapUpExtended { agent, by: span(by) },
             ["station", "lost"] => Event::StationLost { agent },
             ["station", "found"] => Event::StationFound { agent },
+            ["sits", "at", station] => Event::AgentSeated { agent, station: AgentId(number(station)) },
             ["hangs", "up"] => Event::LegEnded { leg: self.agent_leg(agent), cause: LegEnd::HungUp },
             ["vanishes"] => Event::LegEnded { leg: self.agent_leg(agent), cause: LegEnd::Lost },
             ["holds"] => Event::LegHeld { leg: self.agent_leg(agent), held: true },

@@ -180,7 +180,7 @@ impl Shell {
             }
             Command::Record { call, action } => self.tape(*call, *action),
             Command::CloseRecord(record) => assert!(!self.tapes.contains_key(&record.call), "still written down: {command:?}"),
-            Command::Divert { leg, .. } => {
+            Command::Divert { leg, .. } | Command::Unreached { leg } => {
                 self.alive(*leg, command);
             }
             _ => {}

@@ -30,6 +30,7 @@ pub fn say(command: &Command, shell: &Shell, config: &Config) -> Option<String> 
         Command::Hear { call, bridged: Some(offer), .. } => format!("bridge {call} {}", shell.offers.get(offer)?.agent),
         Command::Hear { call, matrix, bridged: None } => format!("hear {call} {}", matrix.len()),
         Command::EndLeg { leg, why } => format!("end {}{}", party(*leg, shell), end_word(*why)),
+        Command::Unreached { leg } => format!("unreached {}", party(*leg, shell)),
         Command::Record { call, action } => format!("tape {call} {}", format!("{action:?}").to_lowercase()),
         Command::CloseRecord(record) => format!("record {} {}", record.call, disposition_word(&record.disposition)),
         Command::Note { at, fact, .. } => return say_fact(fact, *at, config),

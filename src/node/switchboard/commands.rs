@@ -22,8 +22,8 @@ impl Switchboard {
                 self.tell(leg, Input::End(Ending::Withdrawn { elsewhere: why == WithdrawWhy::AnsweredElsewhere }));
             }
             Command::Hear { call, matrix, bridged } => self.hear(call, matrix, bridged),
-            Command::EndLeg { leg, why: EndWhy::NotReached } if self.legs.is_emergency(leg) => self.say_no_emergency(leg),
             Command::EndLeg { leg, why } => self.tell(leg, Input::End(Ending::Done { code: refusal_code(why) })),
+            Command::Unreached { leg } => self.say_no_emergency(leg),
             Command::CloseRecord(record) => {
                 let ready = self.sound.record(record);
                 self.write(ready);

@@ -25,7 +25,7 @@ impl Switchboard {
             match self.legs.remove(leg) {
                 Some(Role::Offer(_, agent)) => self.let_go(agent),
                 Some(Role::Code) => self.forget_code(leg),
-                Some(Role::Caller | Role::Station { .. } | Role::Far(_)) | None => {}
+                Some(Role::Caller | Role::Station | Role::Far(_)) | None => {}
             }
         }
     }
@@ -83,7 +83,7 @@ fn core_event(leg: LegId, role: Role, report: Report) -> Option<Event> {
         (Report::Alerting, Role::Offer(offer, _)) => Event::OfferAlerting { offer },
         (Report::Established, Role::Offer(offer, _)) => Event::OfferAccepted { offer },
         (Report::Refused(why), Role::Offer(offer, _)) => Event::OfferRefused { offer, refusal: core_refusal(why) },
-        (Report::Established, Role::Caller | Role::Station { .. } | Role::Far(_)) => Event::LegEstablished { leg },
+        (Report::Established, Role::Caller | Role::Station | Role::Far(_)) => Event::LegEstablished { leg },
         (Report::Refused(_), Role::Far(_)) => Event::LegEnded { leg, cause: LegEnd::Refused },
         (Report::Ended(Gone::HungUp), _) => Event::LegEnded { leg, cause: LegEnd::HungUp },
         (Report::Ended(Gone::Lost), _) => Event::LegEnded { leg, cause: LegEnd::Lost },

@@ -149,13 +149,15 @@ fn an_emergency_is_refused_to_nobody() {
         09:00:04  1007 accepts 1
         09:00:05  1007 dials 911 52       => end 1007, dial 52, silence, agent 1007 own-call
         09:00:06  1007 dials 911 53       => dial 53
-        09:00:07  far 52 hangs-up         => agent
-        09:00:08  1007 ends own           => record 53 not-reached, agent 1007 ready, agent 1007 offered, ring 1 1007
+        09:00:07  far 52 hangs-up         => unreached 1007, agent
+        09:00:08  1007 ends own           => record 53 not-reached, agent
+        09:00:08  1007 ends own           => record 52 not-reached, agent 1007 ready, agent 1007 offered, ring 1 1007
         09:00:09  1007 answers 1          => bridge 1 1007
         09:00:10  1007 dials 911 54       => dial 54, agent
         09:00:20  1 hangs up              => record 1 answered, agent 1007 own-call
         09:00:21  1008 logs in            => agent 1008 not-ready logged-in, agent 1008 own-call
-        09:00:22  far 50 hangs-up         => agent 1008 not-ready logged-in
+        09:00:22  far 50 hangs-up         => unreached 1008, agent
+        09:00:23  1008 ends own           => agent 1008 not-ready logged-in
         ",
     );
 }
@@ -176,6 +178,69 @@ fn a_code_of_the_house_makes_the_station_busy() {
         09:00:11  1007 break              => agent
         09:00:12  1007 ends own           => agent
         09:00:20  1 hangs up              => agent 1007 not-ready break
+        ",
+    );
+}
+
+/// Whoever is told to use another telephone is rung when they have heard it.
+#[test]
+fn an_emergency_that_reaches_nobody_lasts_until_the_station_was_told() {
+    check(
+        "
+        queue nurse
+        agent 1007   nurse  ready
+        09:00:00  1007 dials 911 50       => dial 50, agent 1007 own-call
+        09:00:01  call 1 -> nurse         => music 1 nurse
+        09:00:03  far 50 refuses          => unreached 1007, record, agent
+        09:00:10  1007 ends own           => record 50 not-reached, agent 1007 ready, agent 1007 offered, ring 1 1007, end
+        09:00:11  1 hangs up              => withdraw 1 1007 caller-left
+        09:01:00  1007 dials 911 51       => dial 51
+        09:04:00  .                       => end far 51, unreached 1007, record, agent
+        09:07:00  .                       => end 1007 not-reached, record 51 not-reached, agent 1007 ready
+        ",
+    );
+}
+
+/// Two reloads within a call: whoever is in the list again when it ends goes on as they were.
+#[test]
+fn who_is_removed_and_added_again_within_a_call_is_busy_until_it_ends() {
+    check(
+        "
+        queue nurse
+        agent 1007   nurse  ready
+        agent 1008   nurse  not-ready
+        09:00:00  1007 dials in 50        => agent 1007 own-call
+        09:00:01  1007 break              => agent
+        09:00:02  remove agent 1007       => agent
+        09:00:03  agent 1007 nurse logged-out => agent
+        09:00:04  1007 ready              => agent
+        09:00:05  call 1 -> nurse         => ring
+        09:00:06  1007 ends own           => agent 1007 ready, agent 1007 offered, ring 1 1007
+        09:00:07  1007 answers 1          => bridge 1 1007
+        09:00:08  1007 meal
+        09:00:09  remove agent 1007
+        09:00:10  agent 1007 nurse logged-out => agent
+        09:00:11  1 hangs up              => agent 1007 not-ready meal
+        ",
+    );
+}
+
+/// Whoever comes to a telephone while the one before is still being logged out there is whom it belongs to.
+#[test]
+fn a_station_is_theirs_who_stays() {
+    check(
+        "
+        queue nurse
+        agent 1007   nurse  ready
+        agent 1008   nurse  logged-out
+        09:00:00  1007 dials in 50        => agent 1007 own-call
+        09:00:01  1007 logs out           => agent
+        09:00:01  see station 1007 1007
+        09:00:02  1008 sits at 1007
+        09:00:02  1008 logs in            => agent 1008 not-ready logged-in
+        09:00:02  see station 1007 1008
+        09:00:03  1007 ends own           => agent 1007 logged-out
+        09:00:04  see station 1007 1008
         ",
     );
 }
