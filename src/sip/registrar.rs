@@ -116,9 +116,9 @@ impl Registrar {
         Ok(())
     }
 
-    /// `Contact: *`.
-    pub fn clear(&mut self, user: &str) {
-        self.remove_where(user, |_| true);
+    /// `Contact: *`; true if there was any.
+    pub fn clear(&mut self, user: &str) -> bool {
+        self.remove_where(user, |_| true)
     }
 
     /// Forgets what has expired; the users who then have no contact left.

@@ -158,3 +158,17 @@ fn who_is_taken_off_the_list_and_put_back_within_a_call_is_busy() {
     phone.call_ends();
     centre.agent(1002, "ready when it is over", |state| state == AgentState::Ready);
 }
+
+/// The telephone of the old password is out at the reload; in the meantime nobody is sent to it.
+#[test]
+fn another_password_puts_the_telephone_out() {
+    let network = Network::new();
+    let centre = Centre::start(&network, &[]);
+    let mut station = Station::start(&network, 1, 1002, centre.sip());
+    centre.agent(1002, "ready", |state| state == AgentState::Ready);
+    centre.reload(&[("password = \"demo-1002\"", "password = \"another-1002\"")]).expect("it is good");
+    centre.agent(1002, "without a telephone", |state| state == AgentState::NotReady(NotReadyReason::StationLost));
+    station.act(|phone, now, out| phone.register(now, "another-1002", out));
+    station.sees("its registration", |seen| *seen == Seen::Registered);
+    centre.agent(1002, "ready again", |state| state == AgentState::Ready);
+}

@@ -197,15 +197,15 @@ fn new_settings_keep_what_lives() {
     let trunk = flow("127.0.0.9:5060");
     let (_, reports) = hand(&mut endpoint, START, trunk, &request("INVITE", NUMBER, trunk.remote, "i", 1, CONTACT));
     let Report::Incoming { dialog, .. } = reports[0] else { panic!() };
-    endpoint.reconfigure(Settings { numbers: Some(Default::default()), ..settings() });
+    endpoint.reconfigure(Settings { numbers: Some(Default::default()), ..settings() }, &mut Vec::new());
     let mut out = Vec::new();
     endpoint.accept(START + ms(1), dialog, ANSWER, &mut out);
     assert_eq!(out.len(), 1);
     assert_eq!(code(&mut endpoint, "127.0.0.9:5060", "INVITE", NUMBER, "X: y\r\nContact: <sip:x@h>\r\n"), "404");
     register(&mut endpoint, START, flow("192.0.2.8:5071"), "r", CONTACT);
-    endpoint.reconfigure(settings());
+    endpoint.reconfigure(settings(), &mut Vec::new());
     assert_eq!(endpoint.registered(), 1, "who is still known stays registered");
-    endpoint.reconfigure(Settings { users: Default::default(), ..settings() });
+    endpoint.reconfigure(Settings { users: Default::default(), ..settings() }, &mut Vec::new());
     assert_eq!(endpoint.registered(), 0, "who is gone from the configuration has no telephone here");
 }
 

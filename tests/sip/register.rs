@@ -2,7 +2,7 @@
 
 use crate::wire::{START, at, authorization, hand, ms, register, request, settings};
 use careline::model::Time;
-use careline::sip::auth::Algorithm;
+use careline::sip::auth::{Algorithm, Credentials};
 use careline::sip::{Endpoint, Flow, Output, Random, Report};
 
 const URI: &str = "sip:127.0.0.1";
@@ -112,6 +112,25 @@ fn the_last_contact_to_go_is_reported_once() {
         };
         assert_eq!((reports, endpoint.registered()), (vec![gone], 0), "{way}");
     }
+}
+
+/// A telephone that was lost or stolen is shut out at once by another password, and its user's other registrations with it.
+#[test]
+fn another_password_ends_what_was_registered_with_the_old_one() {
+    let mut endpoint = Endpoint::new(settings(), Random::seeded(1));
+    register(&mut endpoint, START, flow(), "a", "Contact: <sip:1001@127.0.0.8:5071>;expires=300\r\n");
+    let mut out = Vec::new();
+    endpoint.reconfigure(settings(), &mut out);
+    assert_eq!((endpoint.is_registered("1001"), out.len()), (true, 0), "who has the password still stays");
+    let mut changed = settings();
+    changed.users.insert("1001".to_string(), Credentials::new("1001", "care", "another"));
+    endpoint.reconfigure(changed, &mut out);
+    assert!(!endpoint.is_registered("1001"));
+    assert!(matches!(&out[..], [Output::Report(Report::Unregistered { user })] if user == "1001"), "{out:?}");
+    let (sent, _) = hand(&mut endpoint, START, flow(), &request("INVITE", "sip:*11@127.0.0.1", flow().remote, "b", 1, ""));
+    assert!(!sent.iter().any(|text| text.starts_with("SIP/2.0 1") || text.starts_with("SIP/2.0 2")), "calls nobody: {sent:?}");
+    let (sent, _) = register(&mut endpoint, START, flow(), "c", "Contact: <sip:1001@127.0.0.8:5071>;expires=300\r\n");
+    assert!(!sent[0].starts_with("SIP/2.0 200"), "{}", sent[0]);
 }
 
 #[test]

@@ -152,7 +152,8 @@ impl Switchboard {
         if let Some(library) = library {
             self.media.set_library(library);
         }
-        self.endpoint.reconfigure(sip);
+        self.endpoint.reconfigure(sip, &mut self.outputs);
+        self.settle(send);
         self.ready_on_register = settings::ready_on_register(&loaded.server);
         self.codes.pins.set(settings::pins(&loaded.server));
         self.outward = loaded.server.outward.clone();

@@ -124,13 +124,18 @@ impl Endpoint {
         }
     }
 
-    /// Takes new trunks, numbers, users and limits; dialogs, transactions and registrations stay, but for those of users who are gone.
-    pub fn reconfigure(&mut self, settings: Settings) {
+    /// Takes new trunks, numbers, users and limits; dialogs, transactions and registrations stay, but for those of users who are gone or
+    /// have another password: whoever knows only the old one is a stranger from now on.
+    pub fn reconfigure(&mut self, settings: Settings, out: &mut Vec<Output>) {
         self.auth.set_lifetime(settings.limits.nonce);
         self.clients.choice.enabled = settings.tcp;
         self.sources = Sources::new(settings.limits.challenges, settings.limits.sources);
         self.trunks.configure(&settings.trunks);
-        self.settings.users.keys().filter(|user| !settings.users.contains_key(*user)).for_each(|user| self.registrar.clear(user));
+        for (user, _) in self.settings.users.iter().filter(|(user, proof)| settings.users.get(*user) != Some(proof)) {
+            if self.registrar.clear(user) {
+                out.push(Output::Report(Report::Unregistered { user: user.clone() }));
+            }
+        }
         self.settings = settings;
     }
 
