@@ -110,6 +110,11 @@ impl Phone {
         }
     }
 
+    /// Waits until the centre knows it.
+    pub fn registers(&mut self) {
+        self.wait_for("REGISTER_OK");
+    }
+
     /// Waits until it rings.
     pub fn rings(&mut self) {
         self.wait_for("CALL_INCOMING");
