@@ -101,7 +101,8 @@ fn read_block(block: &[u8]) -> Option<(Report, Heard)> {
     let report = Report {
         ssrc: word(block, 0)?,
         fraction: (loss >> 24) as u8,
-        lost: loss & 0xFF_FFFF,
+        // 24 bits with a sign.
+        lost: if loss & 0x80_0000 == 0 { loss & 0x7F_FFFF } else { 0 },
         highest: word(block, 8)?,
         jitter: word(block, 12)?,
     };
@@ -119,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(ssrc: u32, ntp: u64, timestamp: u32, fraction: u8, lost in 0u32..0x100_0000, jitter: u32, last: u32, delay: u32) {
+        fn what_is_written_is_read(ssrc: u32, ntp: u64, timestamp: u32, fraction: u8, lost in 0u32..0x80_0000, jitter: u32, last: u32, delay: u32) {
             let report = Report { ssrc: 77, fraction, lost, highest: 5, jitter };
             let heard = Heard { last, delay };
             let mut bytes = [0; LONGEST];
@@ -143,6 +144,15 @@ mod tests {
                 let _ = read(&bent, 1);
             }
         }
+    }
+
+    /// §6.4.1: the count is signed, and doubled packets bring it below zero.
+    #[test]
+    fn more_received_than_were_sent_is_no_loss() {
+        let report = Report { ssrc: 77, fraction: 0, lost: 0xFF_FFFE, highest: 5, jitter: 0 };
+        let mut bytes = [0; LONGEST];
+        let length = write(&mut bytes, 1, None, Some((report, Heard::default())));
+        assert_eq!(read(&bytes[..length], 77).unwrap().of_us.unwrap().0.lost, 0);
     }
 
     #[test]
