@@ -14,7 +14,7 @@ const AHEAD: usize = 400;
 /// Longest payload that is kept: 60 ms.
 const PAYLOAD: usize = 480;
 const ROOM: usize = CHUNK + MARGIN + AHEAD + PAYLOAD;
-/// So many packets in a row that are too late are a clock that runs slow, not a delay.
+/// So many packets in a row that are later than is waited for are a clock that runs slow or has stood still, not a delay.
 const SLOW: u32 = 50;
 /// Before a chunk's codes: its number, and the law of each side by its RTP payload type.
 const HEAD: usize = 6;
@@ -84,9 +84,9 @@ impl Tape {
         let anchored = || Line { ssrc: header.ssrc, offset: arrival.wrapping_sub(header.timestamp), late: 0 };
         let mut line = line.unwrap_or_else(anchored);
         let place = |line: &Line| header.timestamp.wrapping_add(line.offset).wrapping_sub(self.given) as i32;
-        let ahead = header.timestamp.wrapping_add(line.offset).wrapping_sub(arrival) as i32 > AHEAD as i32;
-        line.late = if place(&line) < 0 { line.late + 1 } else { 0 };
-        if ahead || line.late >= SLOW {
+        let lag = arrival.wrapping_sub(header.timestamp.wrapping_add(line.offset)) as i32;
+        line.late = if lag > MARGIN as i32 { line.late + 1 } else { 0 };
+        if lag < -(AHEAD as i32) || line.late >= SLOW || (header.marker && line.late > 0) {
             line = anchored();
         }
         if let Ok(at) = usize::try_from(place(&line)) {
@@ -229,6 +229,22 @@ mod tests {
         assert_eq!((count(1), count(2), count(3), count(4), count(5)), (160, 0, 160, 11 * 160, 0));
         assert_eq!(count(codec::ALAW_TO_ULAW[usize::from(LOUD)]), 160);
         assert_eq!(sound.iter().position(|sample| sample[0] == codec::ULAW_TO_LINEAR[3]), Some(2020 * 8));
+    }
+
+    /// Whose timestamps stand still in a pause is late by that pause for ever.
+    #[test]
+    fn a_stream_that_falls_behind_is_followed_and_at_a_mark_at_once() {
+        for (marked, whole) in [(false, 560), (true, 600)] {
+            let (mut tape, chunks) = tape([Codec::Pcmu; 2]);
+            for n in 0..600u32 {
+                let pause = if n < 100 { 0 } else { 560 };
+                let first = Header { marker: marked && n == 100, ..header(n * 160) };
+                tape.hear(5 * MS + (u64::from(n) * 20 + pause) * MS, Side::Left, Codec::Pcmu, &first, &[1; 160]);
+            }
+            tape.finish(5 * MS + 12_560 * MS);
+            let heard = sound(&chunks).iter().filter(|sample| sample[0] == codec::ULAW_TO_LINEAR[1]).count();
+            assert!(heard >= whole * 160, "{} of 600 packets lie on the tape", heard / 160);
+        }
     }
 
     #[test]
