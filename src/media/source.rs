@@ -14,8 +14,8 @@ pub struct Source {
     /// Where the party's signalling comes from: behind a translator its sound comes from there, too.
     signalled: IpAddr,
     current: SocketAddr,
-    /// The address in the SDP has been heard: nobody else can be.
-    spoken: bool,
+    /// The party has been heard since the negotiation: nobody else can be.
+    heard: bool,
     window_ends: u64,
     /// Somebody else's last packet: the next in sequence from there would be learnt (RFC 3550 §A.1 asks for two, too).
     candidate: Option<(SocketAddr, u32, u16)>,
@@ -24,7 +24,7 @@ pub struct Source {
 impl Source {
     /// After the first negotiation.
     pub fn new(now: u64, declared: SocketAddr, signalled: IpAddr) -> Source {
-        Source { declared, signalled, current: declared, spoken: false, window_ends: now + WINDOW, candidate: None }
+        Source { declared, signalled, current: declared, heard: false, window_ends: now + WINDOW, candidate: None }
     }
 
     /// After another one. A party that stays where it said it was is sent to where it was found, until it is found elsewhere.
@@ -47,19 +47,20 @@ impl Source {
     pub fn accept(&mut self, now: u64, from: SocketAddr, header: &Header) -> bool {
         let open = now < self.window_ends;
         if from == self.declared && (open || !self.moved()) {
-            (self.current, self.spoken) = (from, true);
+            (self.current, self.heard) = (from, true);
             return true;
         }
         if from == self.current {
+            self.heard = true;
             return true;
         }
-        if !open || self.spoken || self.moved() || !self.plausible(from) {
+        if !open || self.heard || !self.plausible(from) {
             return false;
         }
         let follows = self.candidate == Some((from, header.ssrc, header.sequence.wrapping_sub(1)));
         self.candidate = Some((from, header.ssrc, header.sequence));
         if follows {
-            self.current = from;
+            (self.current, self.heard) = (from, true);
         }
         follows
     }
@@ -172,6 +173,20 @@ mod tests {
         source.renew(20, at("10.0.0.7:5000"), at("10.0.0.7:0").ip());
         assert_eq!(source.destination(), at("10.0.0.7:5000"));
         assert!(!source.accept(21, found, &packet(4)));
+    }
+
+    #[test]
+    fn a_translator_that_chooses_another_port_is_followed_after_a_renewal() {
+        let (declared, found, again) = (at("192.168.1.5:4000"), at("203.0.113.5:61000"), at("203.0.113.5:61007"));
+        let mut source = Source::new(0, declared, found.ip());
+        assert!(!source.accept(1, found, &packet(1)) && source.accept(1, found, &packet(2)));
+        source.renew(10, declared, found.ip());
+        assert!(!source.accept(11, again, &packet(3)) && source.accept(11, again, &packet(4)));
+        assert!(!source.accept(12, found, &packet(5)), "learnt once is learnt");
+        assert_eq!(source.destination(), again);
+        source.renew(20, declared, found.ip());
+        assert!(source.accept(21, again, &packet(6)));
+        assert!(!source.accept(22, found, &packet(7)) && !source.accept(22, found, &packet(8)), "who is there is lost to nobody");
     }
 
     #[test]
