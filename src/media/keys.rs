@@ -3,6 +3,8 @@
 const NAMES: &[u8; 16] = b"0123456789*#ABCD";
 /// Longest that one packet's duration can say; a key held longer goes on in another segment (§2.5.1.3).
 const LONGEST: u16 = u16::MAX;
+/// A packet that is older by no more than this is of a key before, and came late: two seconds. Older, and their clock has jumped.
+const LATE: u32 = 16_000;
 
 /// What a leg's keys were; forget it when the stream's SSRC changes.
 #[derive(Debug, Default)]
@@ -38,7 +40,7 @@ impl Keys {
                 last.duration = last.duration.max(duration);
                 return None;
             }
-            if later > i32::MAX as u32 {
+            if later.wrapping_neg() <= LATE {
                 return None;
             }
             goes_on = event == last.event && !last.ended && last.duration == LONGEST && later == u32::from(LONGEST);
@@ -97,6 +99,12 @@ mod tests {
         packets.push((1000, packet(1, true, 800)));
         packets.extend(key(3, 5000));
         assert_eq!(pressed(&packets), "123");
+    }
+
+    /// A gateway that takes another clock without another SSRC.
+    #[test]
+    fn a_clock_that_goes_back_by_far_hides_no_key() {
+        assert_eq!(pressed(&[key(1, 3_000_000), key(2, 1000), key(3, 3000)].concat()), "123");
     }
 
     proptest! {
