@@ -87,6 +87,12 @@ impl Reception {
         false
     }
 
+    /// Counts a packet that nobody will hear, such as comfort noise, if it is of the present stream.
+    pub fn passes(&mut self, clock: u32, header: &Header) -> bool {
+        let same = self.stream.as_ref().is_some_and(|stream| stream.ssrc == header.ssrc);
+        same && !self.receive(clock, header, true)
+    }
+
     pub fn lost(&self) -> u64 {
         self.lost_before + self.stream.as_ref().map_or(0, Stream::lost)
     }

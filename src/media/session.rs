@@ -199,9 +199,16 @@ impl Session {
     /// Takes a packet from the socket, if it is the party's.
     pub fn receive(&mut self, now: u64, packet: &[u8], from: SocketAddr) -> Option<Received> {
         let party = self.party.as_mut()?;
-        let known = Header::read(packet).and_then(|(header, payload)| Some((header, payload, kind(&party.agreed, header.payload_type)?)));
-        let Some((header, payload, kind)) = known else {
+        let Some((header, payload)) = Header::read(packet) else {
             self.stats.discarded += 1;
+            return None;
+        };
+        let Some(kind) = kind(&party.agreed, header.payload_type) else {
+            self.stats.discarded += 1;
+            // It is not heard, but its number is not missing either.
+            if from == party.source.destination() && self.reception.passes(samples(now), &header) {
+                self.last_heard = now;
+            }
             return None;
         };
         if !party.source.accept(now, from, &header) {
@@ -478,6 +485,21 @@ mod tests {
         assert!(told(&mut session, 31 * SECOND));
         session.negotiate(42 * SECOND, Agreed { direction: Direction::SendOnly, ..agreed(&theirs) }, from.ip());
         assert!(!told(&mut session, 99 * SECOND), "nothing is expected of who only listens");
+    }
+
+    /// Comfort noise (RFC 3389) takes a number, too.
+    #[test]
+    fn what_was_not_agreed_is_not_heard_but_not_lost_either() {
+        let (mut session, theirs) = session(3);
+        let from = theirs.rtp.local_addr().unwrap();
+        for sequence in 1..=10 {
+            let mut packet = packet(sequence);
+            packet[1] = if sequence % 3 == 0 { 13 } else { 0 };
+            assert_eq!(session.receive(u64::from(sequence) * 20_000, &packet, from).is_some(), sequence % 3 != 0);
+        }
+        let stats = session.stats();
+        assert_eq!((stats.received, stats.discarded, stats.lost), (10, 3, 0));
+        assert!(!session.tick(10 * SECOND + 100_000, false, &mut Outbox::direct()).silent, "a sign of life");
     }
 
     #[test]
