@@ -70,11 +70,23 @@ pub fn export(data_dir: &Path, what: &str, out: &Path) -> Result<Exported, Strin
     let (mut sound, mut problems) = (Vec::new(), Vec::new());
     for file in &files {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let read = recording::read(file, &key).map_err(|error| format!("{}: {error}", file.display()))?;
+        let read = match recording::read(file, &key) {
+            Ok(read) => read,
+            // The other parts can still be heard.
+            Err(error) => {
+                problems.push(format!("{}: {error}", file.display()));
+                continue;
+            }
+        };
         // Before anybody can listen.
         note_access(data_dir, &format!("recording export call={} file={name}", read.title.call))?;
-        lay(&name, &read.chunks, &mut sound, &mut problems)?;
+        if let Err(problem) = lay(&name, &read.chunks, &mut sound, &mut problems) {
+            problems.push(problem);
+        }
         problems.extend(read.error.map(|error| format!("{name}: {error}; what was before is exported")));
+    }
+    if sound.is_empty() && !problems.is_empty() {
+        return Err(problems.join("\n"));
     }
     write(out, &sound).map_err(|error| format!("{}: {error}", out.display()))?;
     Ok(Exported { samples: sound.len() as u64, problems })
@@ -112,4 +124,40 @@ fn note_access(data_dir: &Path, what: &str) -> Result<(), String> {
     let line = format!("{} uid={user} {what}\n", jiff::Timestamp::now());
     let append = || File::options().append(true).create(true).mode(0o600).open(&path)?.write_all(line.as_bytes());
     append().map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{CallId, Time};
+    use crate::store::Recorder;
+    use std::fs;
+
+    /// 100 ms of both sides, as a tape gives them.
+    fn chunk() -> Vec<u8> {
+        [&[0; 6][..], &[0x90; 2 * 800]].concat()
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_read_does_not_hide_the_others() {
+        let data = std::env::temp_dir().join(format!("careline-export-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&data);
+        let key = MasterKey::find(None, &data).unwrap();
+        let begin = |key: &MasterKey, part: u32, bytes: Vec<u8>| {
+            let mut recorder = Recorder::start(&data, key).unwrap();
+            recorder.begin(CallId(7), part, Time(5)).0.write(bytes);
+        };
+        begin(&key, 1, chunk());
+        begin(&MasterKey::random(), 3, chunk());
+        begin(&key, 4, b"no tape".to_vec());
+        begin(&key, 5, chunk());
+        let torn = data.join(recording::DIRECTORY).join("7-2.sealed");
+        fs::write(&torn, b"CARELN1").unwrap();
+        let done = export(&data, "7", &data.join("all.wav")).unwrap();
+        assert_eq!(done.samples, 2 * 800);
+        assert!(done.problems.len() == 3 && (2..).zip(&done.problems).all(|(n, text)| text.contains(&format!("7-{n}.sealed"))));
+        let nothing = export(&data, torn.to_str().unwrap(), &data.join("one.wav")).unwrap_err();
+        assert!(nothing.contains("7-2.sealed") && !data.join("one.wav").exists(), "{nothing}");
+        fs::remove_dir_all(&data).unwrap();
+    }
 }
