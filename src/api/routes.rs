@@ -12,18 +12,23 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use axum::{Router, serve as serve_http};
 use sha2::{Digest, Sha256};
-use std::future::Future;
+use std::future::{Future, IntoFuture, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 /// The longest body that is read.
 const BODY_MAX: usize = 16 * 1024;
 
 /// The longest extension that can be asked for, in seconds; the queue's own maximum is the core's affair.
 const EXTEND_MAX: u64 = 3600;
+
+/// At the end whoever has not finished asking, or does not read the answer, is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is answered for a core that cannot.
 const DEAD: &str = "the centre's core does not answer: start the centre anew\n";
@@ -39,14 +44,28 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(listen).await.map_err(|error| format!("http.listen = \"{listen}\": {error}"))
 }
 
-/// Serves until `shutdown` is ready and what was asked before it is answered.
+/// Serves until `shutdown` is ready and what was asked before it is answered, or its asker was too slow.
 pub async fn serve(
     listener: TcpListener,
     token: &str,
     backend: Arc<dyn Backend>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    serve_http(listener, router(token, backend)).with_graceful_shutdown(shutdown).await
+    let (stop, stopping) = oneshot::channel();
+    let shutdown = async move {
+        shutdown.await;
+        let _ = stop.send(());
+    };
+    let patience = async move {
+        match stopping.await {
+            Ok(()) => sleep(PATIENCE).await,
+            Err(_) => pending().await,
+        }
+    };
+    tokio::select! {
+        served = serve_http(listener, router(token, backend)).with_graceful_shutdown(shutdown).into_future() => served,
+        () = patience => Ok(()),
+    }
 }
 
 /// The routes alone.

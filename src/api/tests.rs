@@ -79,7 +79,8 @@ fn with_centre(centre: impl FnOnce(Sender<(AgentId, AgentAsk)>) -> Centre, test:
     let server = runtime.spawn(serve(listener, TOKEN, backend, async { drop(stopped.await) }));
     test(address, asks);
     stop.send(()).unwrap();
-    runtime.block_on(server).unwrap().unwrap();
+    let ended = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), server).await });
+    ended.expect("the server ends").unwrap().unwrap();
 }
 
 fn ask(address: SocketAddr, line: &str, authorization: &str, body: &str) -> String {
@@ -107,6 +108,23 @@ fn figures_and_health_are_open_and_the_rest_asks_for_the_token() {
                 assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("\"unauthorised\""), "{wrong}: {answer}");
             }
         }
+    });
+}
+
+#[test]
+fn a_question_without_an_end_does_not_keep_the_server() {
+    let mut slow = Vec::new();
+    let halves = ["GET /metrics HTTP/1.1\r\nHost: ", "POST /api/v1/agents/1001/state HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n"];
+    with_server(AgentState::Ready, |address, _| {
+        for half in halves {
+            let mut stream = TcpStream::connect(address).unwrap();
+            write!(stream, "{half}Authorization: Bearer {TOKEN}\r\n").unwrap();
+            if half.starts_with("POST") {
+                stream.write_all(b"\r\n{").unwrap();
+            }
+            slow.push(stream);
+        }
+        assert!(ask(address, "GET /healthz", "", "").starts_with("HTTP/1.1 200"));
     });
 }
 
