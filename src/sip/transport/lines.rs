@@ -25,6 +25,8 @@ pub enum Arrival {
 #[derive(Debug)]
 pub struct Lines {
     udp: Vec<Udp>,
+    /// Which of them is asked first.
+    udp_first: usize,
     tcp: Tcp,
     locals: Vec<SocketAddr>,
     /// Who is asked first, in turns: neither starves the other.
@@ -34,7 +36,7 @@ pub struct Lines {
 impl Lines {
     /// Binds every address for every transport; an address without a port gets one that is free for all of them.
     pub fn bind(listen: &[SocketAddr], transports: &[Transport], limits: Streams) -> io::Result<Lines> {
-        let mut lines = Lines { udp: Vec::new(), tcp: Tcp::new(limits), locals: Vec::new(), stream_first: false };
+        let mut lines = Lines { udp: Vec::new(), udp_first: 0, tcp: Tcp::new(limits), locals: Vec::new(), stream_first: false };
         for address in listen {
             let mut tries = if address.port() == 0 { CHOICES } else { 1 };
             while let Err(error) = lines.bind_one(*address, transports) {
@@ -74,6 +76,7 @@ impl Lines {
     /// Waits for what comes next; give it room for [`super::DATAGRAM_MAX`].
     pub async fn next(&mut self, room: &mut [u8]) -> Arrival {
         self.stream_first = !self.stream_first;
+        let first = self.next_udp();
         poll_fn(|context| {
             for stream in [self.stream_first, !self.stream_first] {
                 if stream {
@@ -83,7 +86,7 @@ impl Lines {
                         Poll::Pending => continue,
                     }
                 }
-                for udp in &self.udp {
+                for udp in self.udp[first..].iter().chain(&self.udp[..first]) {
                     if let Poll::Ready(received) = udp.poll_receive(context, room) {
                         return Poll::Ready(received.map_or_else(Arrival::Failed, |(flow, length)| Arrival::Datagram(flow, length)));
                     }
@@ -95,8 +98,15 @@ impl Lines {
     }
 
     /// The next datagram if one is there already: for draining a burst without a wake-up for each.
-    pub fn try_receive(&self, room: &mut [u8]) -> Option<(Flow, usize)> {
-        self.udp.iter().find_map(|udp| udp.try_receive(room))
+    pub fn try_receive(&mut self, room: &mut [u8]) -> Option<(Flow, usize)> {
+        let first = self.next_udp();
+        self.udp[first..].iter().chain(&self.udp[..first]).find_map(|udp| udp.try_receive(room))
+    }
+
+    /// The sockets take turns, too.
+    fn next_udp(&mut self) -> usize {
+        self.udp_first = (self.udp_first + 1) % self.udp.len().max(1);
+        self.udp_first
     }
 
     /// Sends without waiting: a datagram is lost if the kernel cannot take it now, a connection that does not read is closed.

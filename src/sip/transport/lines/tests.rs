@@ -129,6 +129,27 @@ async fn idle_and_surplus_connections_are_closed() {
 }
 
 #[tokio::test]
+async fn a_busy_address_starves_no_other() {
+    let addresses = ["127.0.0.1:0", "127.0.0.2:0"].map(|address| address.parse().unwrap());
+    let mut lines = Lines::bind(&addresses, &[Transport::Udp], Streams::default()).unwrap();
+    let (busy, other) = (lines.locals()[0], lines.locals()[1]);
+    let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..10 {
+        peer.send_to(b"flood", busy).unwrap();
+    }
+    peer.send_to(b"call", other).unwrap();
+    peer.send_to(b"call", other).unwrap();
+    let mut waited = 0;
+    while !matches!(next(&mut lines).await, Arrival::Datagram(flow, _) if flow.local == other) {
+        waited += 1;
+    }
+    assert!(waited <= 2, "after {waited} of the other's");
+    let mut room = vec![0; super::super::DATAGRAM_MAX];
+    let burst: Vec<SocketAddr> = (0..3).filter_map(|_| Some(lines.try_receive(&mut room)?.0.local)).collect();
+    assert!(burst.contains(&other), "{burst:?}");
+}
+
+#[tokio::test]
 async fn a_slow_reader_is_closed_and_never_waited_for() {
     let (mut lines, local) = lines(Streams::default());
     let mut peer = TcpStream::connect(local).await.unwrap();
