@@ -5,7 +5,7 @@ use super::auth::Credentials;
 use super::session::Sessions;
 use crate::model::{Phi, PhoneNumber, Time};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,14 @@ pub struct Flow {
 impl Flow {
     pub fn udp(local: SocketAddr, remote: SocketAddr) -> Flow {
         Flow { local, remote, transport: Transport::Udp }
+    }
+}
+
+/// Whom the limits of one source count: an address of IPv4, and of IPv6 the network of 64 bits, all of which is anybody's who has one of it.
+pub fn source_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        short => short,
     }
 }
 

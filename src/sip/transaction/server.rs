@@ -1,7 +1,7 @@
 //! Server transactions: absorb what comes again, repeat what was answered.
 
 use crate::model::Time;
-use crate::sip::api::{DialogId, Flow, Output, Transport};
+use crate::sip::api::{DialogId, Flow, Output, Transport, source_of};
 use crate::sip::key::ServerKey;
 use crate::sip::tally::Tally;
 use crate::sip::timer::{T1, T1_X64, T2, T4, Timer, Timers};
@@ -54,7 +54,7 @@ impl Servers {
 
     /// Transactions of one address.
     pub fn of_source(&self, source: IpAddr) -> usize {
-        self.per_source.get(&source.to_canonical()).copied().unwrap_or(0)
+        self.per_source.get(&source_of(source)).copied().unwrap_or(0)
     }
 
     pub fn holds(&self, key: ServerKey) -> bool {
@@ -79,7 +79,7 @@ impl Servers {
     pub fn open(&mut self, key: ServerKey, invite: bool, flow: Flow, head: Head, tag: u64, dialog: Option<DialogId>) {
         let server =
             Server { invite, state: State::Proceeding, flow, head, tag, dialog, last: None, interval: T1, resend: None, end: None };
-        *self.per_source.entry(flow.remote.ip().to_canonical()).or_insert(0) += 1;
+        *self.per_source.entry(source_of(flow.remote.ip())).or_insert(0) += 1;
         let old = self.table.insert(key, Box::new(server));
         assert!(old.is_none(), "a request that comes again does not open a second transaction");
     }
@@ -152,7 +152,7 @@ impl Servers {
     /// Timers H, I, J and L: forgotten.
     pub fn end(&mut self, key: ServerKey, timers: &mut Timers) {
         let Some(mut server) = self.table.remove(&key) else { return };
-        let source = server.flow.remote.ip().to_canonical();
+        let source = source_of(server.flow.remote.ip());
         let count = self.per_source.get_mut(&source).expect("every transaction is counted");
         *count -= 1;
         if *count == 0 {

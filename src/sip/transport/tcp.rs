@@ -1,7 +1,7 @@
 //! SIP over TCP: one table of connections, accepted and opened; a task for each, which never makes the driver wait.
 
 use super::framer::{Framer, Piece};
-use crate::sip::api::{Flow, Streams, Transport};
+use crate::sip::api::{Flow, Streams, Transport, source_of};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -117,7 +117,7 @@ impl Tcp {
     }
 
     fn accept(&mut self, flow: Flow, stream: TcpStream) {
-        let source = flow.remote.ip().to_canonical();
+        let source = source_of(flow.remote.ip());
         if self.table.len() < self.limits.connections && self.per_source.get(&source).copied().unwrap_or(0) < self.limits.per_source {
             self.start(flow, async move { Ok(stream) });
         }
@@ -135,14 +135,14 @@ impl Tcp {
             // Fails only when the driver has ended.
             let _ = tell.send((id, Said::Closed(flow))).await;
         });
-        *self.per_source.entry(flow.remote.ip().to_canonical()).or_insert(0) += 1;
+        *self.per_source.entry(source_of(flow.remote.ip())).or_insert(0) += 1;
         self.table.entry(flow).insert_entry(Connection { id, queue, task: task.abort_handle() }).into_mut()
     }
 
     /// Takes a connection out of the table. Its task writes what is queued and ends.
     fn forget(&mut self, flow: &Flow) -> Option<Connection> {
         let connection = self.table.remove(flow)?;
-        let source = flow.remote.ip().to_canonical();
+        let source = source_of(flow.remote.ip());
         let count = self.per_source.get_mut(&source).expect("every connection is counted");
         *count -= 1;
         if *count == 0 {
