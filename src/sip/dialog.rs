@@ -296,6 +296,14 @@ impl Dialog {
         }
     }
 
+    /// A station registers this contact over a flow, and did over others before: if it is this one, it is spoken to where it is now.
+    pub fn station_registered(&mut self, uri: &str, before: &[Flow], flow: Flow) {
+        let is_it = || Uri::read(&self.target).is_ok_and(|own| Uri::read(uri.as_bytes()).is_ok_and(|uri| own.place() == uri.place()));
+        if self.pinned && (!self.connected || before.contains(&self.flow)) && is_it() {
+            self.follow(flow);
+        }
+    }
+
     /// Names are not resolved here: where the next hop is no address literal, the INVITE's own flow is the way back.
     fn next_flow(&self, next_hop: &[u8]) -> Flow {
         if self.connected && (self.pinned || self.flow.transport == Transport::Tcp) {

@@ -86,8 +86,8 @@ impl Registrar {
         self.due.keys().next().map(|(at, _)| *at)
     }
 
-    /// Applies one REGISTER, all of it or nothing.
-    pub fn register(&mut self, now: Time, user: &str, from: (Flow, &[u8], u32), wishes: &[Wish], most: usize) -> Result<(), Denied> {
+    /// Applies one REGISTER, all of it or nothing; the flows over which its contacts were registered before.
+    pub fn register(&mut self, now: Time, user: &str, from: (Flow, &[u8], u32), wishes: &[Wish], most: usize) -> Result<Vec<Flow>, Denied> {
         let (flow, call_id, cseq) = from;
         let held = self.bindings(user);
         let touched = |binding: &Binding| wishes.iter().any(|wish| same_contact(binding, wish));
@@ -98,6 +98,7 @@ impl Registrar {
         if held.iter().filter(|b| !touched(b)).count() + added > most {
             return Err(Denied::TooMany);
         }
+        let before = held.iter().filter(|b| touched(b)).map(|b| b.flow).collect();
         for wish in wishes {
             self.remove_where(user, |binding| same_contact(binding, wish));
             if wish.seconds > 0 {
@@ -113,7 +114,7 @@ impl Registrar {
                 });
             }
         }
-        Ok(())
+        Ok(before)
     }
 
     /// `Contact: *`; true if there was any.

@@ -100,7 +100,7 @@ fn dial() -> (Endpoint, DialogId, String) {
     (endpoint, dialog, String::from_utf8_lossy(bytes).into_owned())
 }
 
-fn response(invite: &str, code: &str, tag: &str, extra: &str, body: &[u8]) -> String {
+pub fn response(invite: &str, code: &str, tag: &str, extra: &str, body: &[u8]) -> String {
     let mut text = format!("SIP/2.0 {code} x\r\nContact: <sip:{tag}@127.0.0.9:5090>\r\n{extra}");
     for name in ["Via", "From", "Call-ID", "CSeq"] {
         text += &format!("{name}: {}\r\n", header(invite, name));

@@ -1,9 +1,10 @@
 //! Registration: digest good, wrong, stale and replayed; contacts set, asked, moved, removed, expired.
 
-use crate::wire::{START, at, authorization, hand, ms, register, request, settings};
+use crate::early::response;
+use crate::wire::{ANSWER, OFFER, START, at, authorization, hand, ms, register, request, settings};
 use careline::model::Time;
 use careline::sip::auth::{Algorithm, Credentials};
-use careline::sip::{Endpoint, Flow, Output, Random, Report};
+use careline::sip::{Endpoint, Flow, Invite, Output, Random, Report, Settings, Target, Transport};
 
 const URI: &str = "sip:127.0.0.1";
 const CONTACT: &str = "Contact: <sip:1001@127.0.0.8:5071>\r\n";
@@ -138,4 +139,28 @@ fn a_contact_that_would_inject_headers_is_refused() {
     let mut endpoint = Endpoint::new(settings(), Random::seeded(1));
     let text = request("REGISTER", URI, flow().remote, "a", 1, "Contact: <sip:1001@127.0.0.8?Route=%3Csip:evil%3E>\r\n");
     assert!(hand(&mut endpoint, START, flow(), &text).0[0].starts_with("SIP/2.0 400 "));
+}
+
+/// Its translator has given it another port, or its connection was lost: who hangs up on it must not hang up on nobody.
+#[test]
+fn a_telephone_that_registers_from_elsewhere_in_a_call_is_spoken_to_there() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let mut endpoint = Endpoint::new(Settings { tcp: true, ..settings() }, Random::seeded(1));
+        let flow = |remote: &str| Flow { local: at("127.0.0.1:5060"), remote: at(remote), transport };
+        let (old, new) = (flow("192.0.2.8:40001"), flow("192.0.2.8:40002"));
+        register(&mut endpoint, START, old, "a", "Contact: <sip:t@127.0.0.9:5090;ob>\r\n");
+        let mut out = Vec::new();
+        let invite = Invite { sdp: Some(OFFER.to_vec()), ..Invite::to(Target::Station("1001".to_string())) };
+        let dialog = endpoint.invite(START, invite, &mut out).unwrap();
+        let Output::Send { bytes, .. } = &out[0] else { panic!("{out:?}") };
+        let ok = response(&String::from_utf8_lossy(bytes), "200 OK", "t", "", ANSWER);
+        assert!(matches!(hand(&mut endpoint, START, old, &ok).1[..], [Report::Established { .. }]));
+        if transport == Transport::Tcp {
+            endpoint.handle_closed(START, old, &mut out);
+        }
+        register(&mut endpoint, START, new, "b", "Contact: <sip:t@127.0.0.9:5090;ob>\r\n");
+        out.clear();
+        endpoint.bye(START, dialog, &mut out);
+        assert!(matches!(&out[0], Output::Send { flow, bytes } if *flow == new && bytes.starts_with(b"BYE ")), "{transport:?}: {out:?}");
+    }
 }

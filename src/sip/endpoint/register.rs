@@ -61,10 +61,14 @@ impl Endpoint {
         }
         wishes.iter_mut().for_each(|wish| wish.seconds = wish.seconds.min(limits.expires_max));
         let from = (request.flow, request.core.call_id, request.core.cseq);
-        self.registrar.register(now, user, from, &wishes, limits.contacts).map_err(|denied| match denied {
+        let before = self.registrar.register(now, user, from, &wishes, limits.contacts).map_err(|denied| match denied {
             Denied::OutOfOrder => (500, "Retry-After: 1\r\n".to_string()),
             Denied::TooMany => (403, "Warning: 399 careline \"Too many contacts\"\r\n".to_string()),
-        })
+        })?;
+        for wish in wishes.iter().filter(|wish| wish.seconds > 0) {
+            self.dialogs.values_mut().for_each(|dialog| dialog.station_registered(&wish.uri, &before, request.flow));
+        }
+        Ok(())
     }
 }
 

@@ -66,6 +66,11 @@ impl<'a> Uri<'a> {
         })
     }
 
+    /// Who is meant and where, whatever the parameters say.
+    pub fn place(&self) -> (Option<&'a str>, &'a str, Option<u16>) {
+        (self.user, self.host, self.port)
+    }
+
     /// The host if it is an address: names are never resolved here.
     pub fn address(&self) -> Option<IpAddr> {
         address(self.host)
