@@ -142,7 +142,11 @@ pub const SIP_FIELDS: &[Field] = &[
         "127.0.0.1:5060",
     ),
     Field::default("transports", Kind::Text, "what carries SIP on that port: `both`, `udp` or `tcp`", "both"),
-    Field::required("realm", Kind::Text, "the realm of the stations' passwords; another one ends every registration, as another password ends its own"),
+    Field::required(
+        "realm",
+        Kind::Text,
+        "the realm of the stations' passwords; another one ends every registration, as another password ends its own",
+    ),
     Field::optional("trunks", Kind::Map, "parties that send calls to our numbers, and take ours"),
     Field::default(
         "probe_timeout",

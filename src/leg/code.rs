@@ -21,6 +21,8 @@ pub enum Code {
     Echo,
     /// 911, where no emergency call can go out.
     NoEmergency,
+    /// A number that no rule lets out; heard before the call is refused.
+    Refused,
 }
 
 impl Code {
@@ -63,7 +65,7 @@ impl Pause {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The station hears us.
+    /// The station hears us: by our answer, or before it.
     Answered,
     Key(char),
     /// All that was to be said has been said.
@@ -123,7 +125,7 @@ pub enum Output {
 }
 
 /// Everything that a code speaks, beside the numbers; a centre has them in each of its languages.
-pub const PROMPTS: [&str; 20] = [
+pub const PROMPTS: [&str; 21] = [
     "agent_number",
     "agent_pin",
     "login_refused",
@@ -144,6 +146,7 @@ pub const PROMPTS: [&str; 20] = [
     "telephone_in_use",
     "echo_test",
     "use_another_telephone",
+    "number_refused",
 ];
 
 /// Log-ins that may be tried in one call.
@@ -193,6 +196,11 @@ impl CodeCall {
         CodeCall { code, stage: Stage::Ringing, tries: 0, key_due: None, end: now + lasts }
     }
 
+    /// Whether it ends in a refusal: it is never answered.
+    pub fn refuses(&self) -> bool {
+        self.code == Code::Refused
+    }
+
     /// When `Waited` is to be given next.
     pub fn due(&self) -> Time {
         self.key_due.map_or(self.end, |due| due.min(self.end))
@@ -224,6 +232,10 @@ impl CodeCall {
             Code::NoEmergency => {
                 self.stage = Stage::Closing;
                 say(&["use_another_telephone", "use_another_telephone"], out);
+            }
+            Code::Refused => {
+                self.stage = Stage::Closing;
+                say(&["number_refused"], out);
             }
             Code::Echo => {
                 self.stage = Stage::Echoing;
@@ -512,6 +524,14 @@ mod tests {
         assert_eq!(trial.give(Input::Answered), "say use_another_telephone use_another_telephone");
         trial.give(Input::Said);
         assert_eq!(trial.wait(), "hang up");
+    }
+
+    #[test]
+    fn who_may_not_dial_hears_it_once() {
+        let mut trial = Trial { call: CodeCall::new(START, Code::Refused), now: START };
+        assert_eq!(trial.give(Input::Answered), "say number_refused");
+        trial.give(Input::Said);
+        assert!(trial.call.refuses() && trial.wait() == "hang up");
     }
 
     #[test]

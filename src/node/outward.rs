@@ -24,7 +24,7 @@ impl Switchboard {
         let Some(station) = station.filter(|_| emergency || code.is_some() || out) else {
             self.forbidden += 1;
             tracing::warn!(station = user, "dialled what no rule lets out: refused");
-            return self.endpoint.reject(self.clock.now(), dialog.0, 403, &mut self.outputs);
+            return self.refuse_number(dialog, station, to, sdp);
         };
         // Nobody is refused help because we are about to stop; who goes home may log out while calls are let end.
         let welcome = emergency || !self.draining && (code.is_some() || !self.endpoint.draining());
@@ -41,6 +41,16 @@ impl Switchboard {
         let (kind, agent) = if emergency { (Placed::Emergency, self.worker_at(station)) } else { (Placed::Outward, agent) };
         self.legs.insert(leg, entry(Role::Station));
         self.events.push_back(Event::CallPlaced { call, leg, agent, to: Phi(to), kind });
+    }
+
+    fn refuse_number(&mut self, dialog: (DialogId, SocketAddr), station: Option<AgentId>, to: String, sdp: Option<Vec<u8>>) {
+        let quiet = self.draining || self.endpoint.draining() || sdp.is_none();
+        let Some(station) = station.filter(|station| !quiet && !self.hears_a_refusal(*station)) else {
+            return self.endpoint.reject(self.clock.now(), dialog.0, 403, &mut self.outputs);
+        };
+        if let Some((call, leg, machine)) = self.take(dialog, sdp, true) {
+            self.say_refused((call, leg), station, Entry { machine, role: Role::Code, dialog: Some(dialog.0) }, to);
+        }
     }
 
     /// The far side of a call that a station places.

@@ -20,6 +20,22 @@ impl Switchboard {
         self.tell(leg, leg::Input::Answer);
     }
 
+    /// A station dials what nothing lets out: it is told so before the refusal, as an announcement of any network is, which nobody takes
+    /// for an answer. One at a time: who tries many numbers is refused without a word.
+    pub(super) fn say_refused(&mut self, (call, leg): (CallId, LegId), station: AgentId, entry: Entry, to: String) {
+        let agent = self.worker_at(station);
+        self.legs.insert(leg, entry);
+        self.begin_code((call, leg), station, Code::Refused);
+        self.events.push_back(Event::CallPlaced { call, leg, agent, to: Phi(to), kind: Placed::InHouse });
+        self.tell(leg, leg::Input::FarAudible);
+        self.code(leg, Input::Answered);
+    }
+
+    /// Whether this station hears that it may not dial a number.
+    pub(super) fn hears_a_refusal(&self, station: AgentId) -> bool {
+        self.codes.calls.values().any(|line| line.station == station && line.machine.refuses())
+    }
+
     /// A leg that is a code's from now on, to be answered.
     pub(super) fn begin_code(&mut self, (call, leg): (CallId, LegId), station: AgentId, code: Code) {
         let machine = CodeCall::new(self.clock.now(), code);
@@ -109,8 +125,9 @@ impl Switchboard {
             }
             Output::Echo => self.media.hear(line.call, BTreeMap::from([(leg, BTreeSet::from([leg]))]), None),
             Output::HangUp => {
+                let code = if line.machine.refuses() { 403 } else { 480 };
                 self.forget_code(leg);
-                self.tell(leg, leg::Input::End(Ending::Done { code: 480 }));
+                self.tell(leg, leg::Input::End(Ending::Done { code }));
                 self.code_over(leg, LegEnd::HungUp);
             }
             Output::Wish(wish) => {

@@ -81,9 +81,9 @@ fn an_agent_dials_out_by_rule_and_nobody_dials_otherwise() {
     centre.agent(1002, "ready", |state| state == AgentState::Ready);
     centre.agent(1004, "ready", |state| state == AgentState::Ready);
     let dialled = format!("9{OUTSIDE}");
-    other.is_refused(&dialled, centre.sip());
-    phone.is_refused("0114420", centre.sip());
-    phone.is_refused(&OUTSIDE.to_string(), centre.sip());
+    other.is_refused(&dialled, centre.sip(), "es/number_refused");
+    phone.is_refused("0114420", centre.sip(), "en/number_refused");
+    phone.is_refused(&OUTSIDE.to_string(), centre.sip(), "en/number_refused");
     assert!(!far.has_rung(), "what no rule lets out goes nowhere");
 
     phone.start_to_dial(&dialled, centre.sip());

@@ -79,9 +79,10 @@ impl Phone {
         self.is_answered();
     }
 
-    /// Calls `user` at `server`, and waits until the call is over: it is refused.
-    pub fn is_refused(&mut self, user: &str, server: SocketAddr) {
+    /// Calls `user` at `server`, hears why it may not, and waits until the call is refused.
+    pub fn is_refused(&mut self, user: &str, server: SocketAddr, why: &str) {
         self.command_with("dial", &format!("sip:{user}@{server}"));
+        self.hears(why, |heard| super::reached::says(heard, why));
         let event = self.take("CALL_CLOSED");
         assert!(event["param"].as_str().is_some_and(|why| why.starts_with("403")), "{event}");
     }
