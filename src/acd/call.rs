@@ -2,7 +2,7 @@
 
 use crate::ivr::Session;
 use crate::model::{
-    AgentId, CallId, Class, Destination, Hearing, Language, LegId, OfferId, PhoneNumber, PlayId, QueueId, RequirementClass, Time,
+    AgentId, CallId, Class, Destination, Hearing, Language, LegId, OfferId, Phi, PhoneNumber, PlayId, QueueId, RequirementClass, Time,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub struct Call {
     pub wrapping: u32,
     /// The caller is gone: when, and how the call ended. It closes with its last wrap-up.
     pub over: Option<(Time, Disposition)>,
-    pub wrap_up_code: Option<String>,
+    pub wrap_up_code: Option<Phi<String>>,
     /// The position that was said last.
     pub said_position: Option<u32>,
     /// Steps and timers in the last instant that had any: too many, and the call runs in a circle.

@@ -114,7 +114,7 @@ pub enum Event {
     /// After-call work is done early, with what the agent says it was about.
     WrapUpDone {
         agent: AgentId,
-        code: Option<String>,
+        code: Option<Phi<String>>,
     },
     WrapUpExtended {
         agent: AgentId,

@@ -134,7 +134,7 @@ impl Acd {
             return;
         }
         let call = self.calls.get(id).expect("the call is alive");
-        let prompts = names.iter().map(|name| Prompt { language: call.language, name: name.clone() }).collect();
+        let prompts = names.iter().map(|name| Prompt { language: call.language, name: name.clone(), entered: false }).collect();
         let play = self.next_play();
         self.calls.get_mut(id).expect("the call is alive").announcement = Some(play);
         out.push(Command::Play { leg, play, prompts });

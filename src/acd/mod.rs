@@ -45,7 +45,7 @@ pub use ladder::APOLOGY;
 pub use record::CallRecord;
 pub use view::View;
 
-use crate::ivr::Action;
+use crate::ivr::{Action, Session};
 use crate::model::{AgentId, CallId, LegId, OfferId, PlayId, QueueId, Time};
 use deadline::{Deadline, Deadlines};
 use std::collections::BTreeSet;
@@ -173,6 +173,11 @@ impl Acd {
     /// Whether the core knows a leg: a party of a call, an offer's, or one of a call that a station placed.
     pub fn knows(&self, leg: LegId) -> bool {
         self.legs.contains(leg) || self.own_legs.contains(leg)
+    }
+
+    /// Where the caller with this leg stands in a flow.
+    pub fn session(&self, leg: LegId) -> Option<&Session> {
+        self.calls.get(*self.legs.get(leg)?)?.flow.as_ref().filter(|_| leg.0 < event::LEGS_OF_THE_CORE)
     }
 
     /// Calls whose record is not closed yet.

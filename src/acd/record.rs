@@ -2,7 +2,7 @@
 
 use super::call::{Disposition, Segment};
 pub use super::call::{OfferRecord, VisitRecord};
-use crate::model::{CallId, Language, PhoneNumber, Time};
+use crate::model::{CallId, Language, Phi, PhoneNumber, Time};
 use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -23,5 +23,5 @@ pub struct CallRecord {
     pub visits: Vec<VisitRecord>,
     pub segments: Vec<Segment>,
     pub disposition: Disposition,
-    pub wrap_up_code: Option<String>,
+    pub wrap_up_code: Option<Phi<String>>,
 }

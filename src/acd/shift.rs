@@ -7,7 +7,7 @@ use super::command::Command;
 use super::deadline::Deadline;
 use super::desk::Seat;
 use super::fact::Fact;
-use crate::model::{AgentId, CallId, Time};
+use crate::model::{AgentId, CallId, Phi, Time};
 use std::time::Duration;
 
 /// The span over which occupancy is measured.
@@ -261,7 +261,7 @@ impl Acd {
         self.change_agent(seat, AgentState::WrapUp { call: id, until: self.now + span }, out);
     }
 
-    pub fn wrap_up_done(&mut self, agent: AgentId, code: Option<String>, out: &mut Vec<Command>) {
+    pub fn wrap_up_done(&mut self, agent: AgentId, code: Option<Phi<String>>, out: &mut Vec<Command>) {
         let Some(seat) = self.known_agent(agent, "wrap_up_done", out) else { return };
         match self.desks[seat].agent.state {
             AgentState::WrapUp { call, .. } => {

@@ -7,6 +7,7 @@ pub mod flows;
 pub mod journal;
 pub mod ladder;
 pub mod manual;
+pub mod outside;
 pub mod outward;
 pub mod queues;
 pub mod read;

@@ -61,12 +61,32 @@ impl Condition {
             Condition::All(parts) | Condition::Any(parts) => parts.iter().flat_map(Condition::names).collect(),
         }
     }
+
+    /// Every text that it compares something with, and whether by `<`.
+    pub fn texts(&self) -> Vec<(&Arc<str>, bool)> {
+        match self {
+            Condition::Equal(left, right) | Condition::Differs(left, right) => {
+                [left, right].into_iter().filter_map(|own| Some((own.text()?, false))).collect()
+            }
+            Condition::Less(left, right) => [left, right].into_iter().filter_map(|own| Some((own.text()?, true))).collect(),
+            Condition::In(one, list) => std::iter::once(one).chain(list).filter_map(|own| Some((own.text()?, false))).collect(),
+            Condition::Not(inner) => inner.texts(),
+            Condition::All(parts) | Condition::Any(parts) => parts.iter().flat_map(Condition::texts).collect(),
+        }
+    }
 }
 
 impl Operand {
     fn read<'a, 'v: 'a>(&'a self, value: &impl Fn(&str) -> Option<&'v str>) -> Option<&'a str> {
         match self {
             Operand::Name(name) => value(name),
+            Operand::Text(text) => Some(text),
+        }
+    }
+
+    fn text(&self) -> Option<&Arc<str>> {
+        match self {
+            Operand::Name(_) => None,
             Operand::Text(text) => Some(text),
         }
     }
@@ -80,7 +100,7 @@ impl Operand {
 }
 
 /// As numbers where both are, else as texts.
-fn less(left: &str, right: &str) -> bool {
+pub fn less(left: &str, right: &str) -> bool {
     match (left.parse::<i64>(), right.parse::<i64>()) {
         (Ok(left), Ok(right)) => left < right,
         _ => left < right,

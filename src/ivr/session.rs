@@ -2,6 +2,7 @@
 
 use super::calendar::Calendar;
 use super::flow::Flow;
+use super::node::Verb;
 use super::scope::is_key;
 use super::walk::{Next, Phase, Session, Walk};
 use super::words::{Action, Context, FlowName, Input, StepOutcome};
@@ -63,6 +64,24 @@ impl Session {
         let Some(verb) = flow.steps.get(&self.step) else { return self.run(world, now, Next::On(flow.start.clone()), out) };
         let next = verb.handle(&mut Walk { session: self, common: &flow.common, calendars: world.calendars, now, out }, &input);
         self.run(world, now, next, out);
+    }
+
+    /// Whether the key that is pressed next will be part of an entry (`gather`), and after how many others; `None`: it will be a choice, or
+    /// nothing. Whatever is being said is taken as heard, and keys pressed before as taken.
+    pub fn next_key_enters(&self, world: &World<'_>, now: Time) -> Option<usize> {
+        let (mut ahead, mut ignored) = (self.clone(), Vec::new());
+        for _ in 0..Session::ACTIONS_MAX {
+            let verb = world.flows.get(&ahead.flow)?.steps.get(&ahead.step)?;
+            match verb {
+                Verb::Gather(_) if ahead.ahead.0.is_empty() => return (!ahead.confirming).then_some(ahead.entry.0.len()),
+                Verb::Menu(_) if ahead.ahead.0.is_empty() => return None,
+                Verb::Say(_) | Verb::Gather(_) | Verb::Menu(_) if ahead.phase == Phase::Speaking => {}
+                _ => return None,
+            }
+            ahead.handle(world, now, Input::PlayDone, &mut ignored);
+            ignored.clear();
+        }
+        None
     }
 
     /// Goes from step to step until one waits.

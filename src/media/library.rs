@@ -100,7 +100,7 @@ impl Library {
     }
 
     pub fn prompt(&self, prompt: &Prompt) -> Option<&Arc<Sound>> {
-        self.prompts.get(prompt)
+        self.prompts.get(&prompt.recording())
     }
 
     /// The track of this name, or else the default one.

@@ -6,7 +6,7 @@ use crate::acd::{Acd, Config, Event, View};
 use crate::api::{self, AgentAsk, Answer, Explanation};
 use crate::config;
 use crate::metrics::{Edges, Metrics};
-use crate::model::{AgentId, CallId, Time};
+use crate::model::{AgentId, CallId, Phi, Time};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -246,7 +246,7 @@ impl api::Backend for Door {
         self.send(match asked {
             AgentAsk::Ready => Event::AgentReady { agent },
             AgentAsk::EndWrapUp { code } => {
-                self.send(Event::WrapUpDone { agent, code })?;
+                self.send(Event::WrapUpDone { agent, code: code.map(Phi) })?;
                 Event::AgentReady { agent }
             }
             AgentAsk::ExtendWrapUp(by) => Event::WrapUpExtended { agent, by },

@@ -29,47 +29,88 @@ pub struct Replay {
     pub events: u64,
     /// Events of which other facts came than the journal says.
     pub disagreements: u64,
+    /// What became of an event that the core which wrote this could not bear.
+    pub fault: Option<Fault>,
     pub end: End,
+    /// The state that the file begins with is there.
+    whole: bool,
+    /// The next event is one that the core which wrote this could not bear.
+    unborne: bool,
+}
+
+/// An event that was set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// This core takes it.
+    Mended,
+    /// This one cannot bear it either: the core is not to be used any more.
+    Remains,
 }
 
 /// Builds the state of a file's checkpoint and applies every event after it; `heard` is told each, with the commands that came of it. The
 /// error says why there is no state to be had.
 pub fn replay(path: &Path, key: &MasterKey, heard: &mut dyn FnMut(Time, &Event, &[Command])) -> Result<Replay, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let mut reader = Reader::open(path, key).map_err(|error| wrong(&error))?;
-    let head = match reader.next() {
-        Some(Record::Head(head)) if head.version == VERSION => head,
-        Some(Record::Head(head)) => return Err(wrong(&format!("written in version {} of the form, and this is {VERSION}", head.version))),
-        _ => return Err(wrong(&"not a journal")),
-    };
-    let Some(Record::Configured { at: configured_at, sources: Some(sources) }) = reader.next() else {
-        return Err(wrong(&"its state is not whole: torn while it was begun"));
-    };
-    let mut replay = Replay {
-        head,
-        core: Acd::new(Config::default()),
-        last: head.at,
-        next_call: head.next_call,
-        contacts: BTreeMap::new(),
-        sources: Arc::from(sources),
-        configured_at,
-        events: 0,
-        disagreements: 0,
-        end: End::Torn,
-    };
-    let (mut whole, mut commands) = (false, Vec::new());
-    for record in reader.by_ref() {
-        whole |= record == Record::Whole;
-        replay.take(record, &mut commands, heard).map_err(|error| wrong(&error))?;
-    }
-    replay.end = reader.end().expect("a file that was read to its end has one");
-    if whole { Ok(replay) } else { Err(wrong(&"its state is not whole: torn while it was begun")) }
+    let reader = Reader::open(path, key).map_err(|error| format!("{}: {error}", path.display()))?;
+    replay_from(reader, heard).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// As [`replay`], of a file that is open.
+pub fn replay_from(mut reader: Reader, heard: &mut dyn FnMut(Time, &Event, &[Command])) -> Result<Replay, String> {
+    let (mut replay, mut commands) = (Replay::begin(&mut reader)?, Vec::new());
+    for record in reader.by_ref() {
+        replay.take(record, &mut commands, heard)?;
+        commands.clear();
+    }
+    replay.finish(reader.end().expect("a file that was read to its end has one"))
+}
+
+const NOT_WHOLE: &str = "its state is not whole: torn while it was begun";
+
 impl Replay {
-    fn take(&mut self, record: Record, commands: &mut Vec<Command>, heard: &mut dyn FnMut(Time, &Event, &[Command])) -> Result<(), String> {
+    /// Before anything happened, by the first records of a file.
+    pub fn begin(records: &mut impl Iterator<Item = Record>) -> Result<Replay, String> {
+        let head = match records.next() {
+            Some(Record::Head(head)) if head.version == VERSION => head,
+            Some(Record::Head(head)) => return Err(format!("written in version {} of the form, and this is {VERSION}", head.version)),
+            _ => return Err("not a journal".into()),
+        };
+        let Some(Record::Configured { at: configured_at, sources: Some(sources) }) = records.next() else {
+            return Err(NOT_WHOLE.into());
+        };
+        Ok(Replay {
+            head,
+            core: Acd::new(Config::default()),
+            last: head.at,
+            next_call: head.next_call,
+            contacts: BTreeMap::new(),
+            sources: Arc::from(sources),
+            configured_at,
+            events: 0,
+            disagreements: 0,
+            fault: None,
+            end: End::Torn,
+            whole: false,
+            unborne: false,
+        })
+    }
+
+    /// After the last record.
+    pub fn finish(mut self, end: End) -> Result<Replay, String> {
+        self.end = end;
+        if self.whole { Ok(self) } else { Err(NOT_WHOLE.into()) }
+    }
+
+    /// One record more; `commands` are those that came of it.
+    pub fn take(
+        &mut self,
+        record: Record,
+        commands: &mut Vec<Command>,
+        heard: &mut dyn FnMut(Time, &Event, &[Command]),
+    ) -> Result<(), String> {
         match record {
-            Record::Head(_) | Record::Whole => {}
+            Record::Head(_) => {}
+            Record::Whole => self.whole = true,
+            Record::Unborne => self.unborne = true,
             Record::Configured { at, sources } => {
                 self.configured_at = at;
                 if let Some(sources) = sources {
@@ -87,15 +128,30 @@ impl Replay {
                 if let Event::CallArrived { call, .. } | Event::CallPlaced { call, .. } = event {
                     self.next_call = self.next_call.max(call.0 + 1);
                 }
-                self.core.handle(at, event.clone(), commands);
-                let noted = commands.iter().filter(|command| matches!(command, Command::Note { .. })).count() as u64;
-                self.disagreements += u64::from(noted != facts);
-                heard(at, &event, commands);
-                commands.clear();
                 (self.last, self.events) = (at, self.events + 1);
+                if std::mem::take(&mut self.unborne) {
+                    self.try_again(at, event.clone(), commands);
+                } else {
+                    self.core.handle(at, event.clone(), commands);
+                    let noted = commands.iter().filter(|command| matches!(command, Command::Note { .. })).count() as u64;
+                    self.disagreements += u64::from(noted != facts);
+                }
+                heard(at, &event, commands);
             }
         }
         Ok(())
+    }
+
+    /// What the core that wrote this could not bear.
+    fn try_again(&mut self, at: Time, event: Event, commands: &mut Vec<Command>) {
+        let taken = bear(|| {
+            self.core.handle(at, event, commands);
+            Ok(())
+        });
+        if taken.is_err() {
+            commands.clear();
+        }
+        self.fault = Some(if taken.is_ok() { Fault::Mended } else { Fault::Remains });
     }
 
     /// A configuration comes without flows and calendars: those are what the sources say.

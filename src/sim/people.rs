@@ -108,6 +108,6 @@ pub struct PromptTimes {
 
 impl PromptTimes {
     pub fn of(&self, prompts: &[Prompt]) -> Duration {
-        prompts.iter().map(|prompt| self.known.get(prompt).copied().unwrap_or(self.other)).sum()
+        prompts.iter().map(|prompt| self.known.get(&prompt.recording()).copied().unwrap_or(self.other)).sum()
     }
 }

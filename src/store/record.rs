@@ -131,7 +131,7 @@ impl StoredCall {
             ended_at: record.ended_at.0,
             disposition: record.disposition.label().into(),
             detail: disposition_detail(&record.disposition, names),
-            wrap_up_code: record.wrap_up_code.clone(),
+            wrap_up_code: record.wrap_up_code.clone().map(|code| code.0),
             visits: record.visits.iter().map(|visit| StoredVisit::new(visit, names)).collect(),
             segments: record.segments.iter().map(|segment| StoredSegment::new(segment, names)).collect(),
             sounds,

@@ -90,7 +90,7 @@ fn record(call: u64) -> CallRecord {
             transferred: false,
         }],
         disposition: if call.is_multiple_of(2) { Disposition::Answered } else { Disposition::Failed(Failure::LegLost) },
-        wrap_up_code: Some("refill".into()),
+        wrap_up_code: Some(Phi("refill".into())),
     }
 }
 

@@ -218,7 +218,7 @@ impl Driver {
             ["meal"] => Event::AgentNotReady { agent, reason: NotReadyReason::Meal },
             ["logs", "in"] => Event::AgentLoggedIn { agent },
             ["logs", "out"] => Event::AgentLoggedOut { agent },
-            ["done", code @ ..] => Event::WrapUpDone { agent, code: code.first().map(|code| (*code).to_string()) },
+            ["done", code @ ..] => Event::WrapUpDone { agent, code: code.first().map(|code| Phi((*code).to_string())) },
             ["extends", by] => Event::WrapUpExtended { agent, by: span(by) },
             ["station", "lost"] => Event::StationLost { agent },
             ["station", "found"] => Event::StationFound { agent },

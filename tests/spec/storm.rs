@@ -257,7 +257,7 @@ impl Storm {
             8..=9 => Event::AgentNotReady { agent, reason: *self.random.pick(&reasons) },
             10 => Event::AgentLoggedOut { agent },
             11..=13 => Event::AgentLoggedIn { agent },
-            14..=16 => Event::WrapUpDone { agent, code: self.random.one_in(2).then(|| "refill".to_string()) },
+            14..=16 => Event::WrapUpDone { agent, code: self.random.one_in(2).then(|| Phi("refill".to_string())) },
             17 => Event::WrapUpExtended { agent, by: Duration::from_secs(self.random.below(60) as u64) },
             18 => Event::StationLost { agent },
             _ => Event::StationFound { agent },

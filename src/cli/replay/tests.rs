@@ -1,10 +1,12 @@
 //! A run of the core, written down as a centre does, comes to the same commands when it is replayed.
 
+use super::summary::Summary;
 use super::*;
 use crate::acd::{Acd, LegEnd, Purpose};
 use crate::config::{self, Loaded};
 use crate::model::{AgentId, CallId, LegId, Phi};
-use crate::store::journal::{Checkpoint, Journal, Settings};
+use crate::node::recover::Fault;
+use crate::store::journal::{Checkpoint, Contact, End, Journal, Settings};
 use crate::store::tests::Directory;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,25 +16,57 @@ const BEGIN: Time = Time(1_750_863_600_000_000);
 const CALLERS: u64 = 6;
 
 /// A centre that writes down what its core is told.
-struct Run {
-    core: Acd,
-    journal: Journal,
-    now: Time,
-    said: Vec<(Time, String)>,
+pub struct Run {
+    pub core: Acd,
+    pub journal: Journal,
+    pub now: Time,
+    pub said: Vec<(Time, String)>,
     deadlines: u64,
+    loaded: Loaded,
+    /// What is played lasts until it is let end.
+    pub plays_last: bool,
+    playing: Vec<Event>,
 }
 
 impl Run {
-    fn new(directory: &Directory, key: &MasterKey, loaded: &Loaded) -> Run {
+    pub fn new(directory: &Directory, key: &MasterKey, loaded: Loaded) -> Run {
         let settings = Settings { roll: 16 << 20, keep: Duration::from_secs(3600), size: 64 << 20 };
-        let (core, mut journal) = (Acd::new(loaded.centre.clone()), Journal::new(directory.path(), key, settings).unwrap());
-        let (sources, pieces) = (&loaded.sources, core.checkpoint());
-        journal.begin(Checkpoint { at: BEGIN, next_call: 1, sources, configured_at: loaded.at, contacts: Vec::new(), pieces });
-        Run { core, journal, now: BEGIN, said: Vec::new(), deadlines: 0 }
+        let (core, journal) = (Acd::new(loaded.centre.clone()), Journal::new(directory.path(), key, settings).unwrap());
+        let (said, playing) = Default::default();
+        let mut run = Run { core, journal, now: BEGIN, said, deadlines: 0, loaded, plays_last: false, playing };
+        run.turn(Vec::new());
+        run
+    }
+
+    /// Begins the next file; the path of the one before.
+    pub fn turn(&mut self, contacts: Vec<(String, Vec<Contact>)>) -> Option<PathBuf> {
+        let before = self.journal.path().map(Path::to_path_buf);
+        let (sources, configured_at, pieces) = (&*self.loaded.sources, self.loaded.at, self.core.checkpoint());
+        let at = self.core.time().max(BEGIN);
+        self.journal.begin(Checkpoint { at, next_call: 1, sources, configured_at, contacts, pieces });
+        self.said.clear();
+        before
+    }
+
+    /// Sets an event aside as one that the core could not bear; its file.
+    fn set_aside(&mut self, at: Time, event: &Event) -> PathBuf {
+        self.journal.told(at, event);
+        let event = self.journal.not_taken();
+        let (sources, configured_at, pieces) = (&*self.loaded.sources, self.loaded.at, self.core.checkpoint());
+        let at = self.core.time().max(BEGIN);
+        let state = Checkpoint { at, next_call: 1, sources, configured_at, contacts: Vec::new(), pieces };
+        self.journal.quarantine(state, &event).unwrap()
+    }
+
+    /// What is played has been heard.
+    pub fn plays_end(&mut self) {
+        for event in std::mem::take(&mut self.playing) {
+            self.tell(event);
+        }
     }
 
     /// Tells the core an event, and all that follows from it outside: what is asked for is done at once.
-    fn tell(&mut self, event: Event) {
+    pub fn tell(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             self.now = self.now + Duration::from_millis(3);
@@ -42,12 +76,15 @@ impl Run {
             self.journal.taken(commands.iter().filter(|command| matches!(command, Command::Note { .. })).count() as u64);
             for command in commands {
                 self.said.push((self.now, format!("{command:?}")));
-                events.extend(outside(command));
+                match outside(command) {
+                    Some(done @ Event::PlayDone { .. }) if self.plays_last => self.playing.push(done),
+                    done => events.extend(done),
+                }
             }
         }
     }
 
-    fn pass(&mut self, seconds: u64) {
+    pub fn pass(&mut self, seconds: u64) {
         let until = self.now + Duration::from_secs(seconds);
         while let Some(at) = self.core.next_deadline().filter(|at| *at <= until) {
             self.now = self.now.max(at);
@@ -72,12 +109,12 @@ fn outside(command: Command) -> Option<Event> {
 /// A morning: agents log in, callers press a key, some talk, one waits too long for their liking. Returns the file and what was said.
 fn morning(directory: &Directory, key: &MasterKey) -> (PathBuf, Vec<(Time, String)>) {
     let loaded = config::load_at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), BEGIN).unwrap();
-    let mut run = Run::new(directory, key, &loaded);
+    let mut run = Run::new(directory, key, loaded);
     for agent in [AgentId(1001), AgentId(1004)] {
         run.tell(Event::AgentLoggedIn { agent });
         run.tell(Event::AgentReady { agent });
     }
-    let numbers: Vec<String> = loaded.centre.numbers.keys().map(ToString::to_string).collect();
+    let numbers: Vec<String> = run.loaded.centre.numbers.keys().map(ToString::to_string).collect();
     for number in 1..=CALLERS {
         let to = Phi(numbers[number as usize % numbers.len()].clone());
         let from = Phi(format!("+1312555019{number}"));
@@ -105,21 +142,24 @@ fn a_replay_comes_to_the_same_commands() {
     let directory = Directory::new("replay");
     let made = MasterKey::find(None, directory.path()).unwrap();
     let (file, said) = morning(&directory, &made);
-    let key = key(None, &file).unwrap();
     let mut again = Vec::new();
-    let summary = replay(&file, &key, &mut |at, _, command| again.push((at, format!("{command:?}")))).unwrap();
+    let summary = replay(open(None, &file).unwrap(), &mut |at, _, command| again.push((at, format!("{command:?}")))).unwrap();
     assert!(again == said, "{} commands, and {} again", said.len(), again.len());
     assert_eq!((summary.end, summary.disagreements, summary.problem()), (End::Closed, 0, None));
     assert_eq!((summary.commands as usize, summary.alive), (said.len(), 0));
     assert_eq!(summary.events["call_arrived"], CALLERS);
     assert_eq!(summary.closed.values().sum::<u64>(), CALLERS);
     assert!(summary.closed.contains_key("answered"), "{:?}", summary.closed);
-    assert_eq!(replay(&file, &key, &mut |_, _, _| ()).unwrap(), summary, "the same a second time");
+    assert_eq!(replay(open(None, &file).unwrap(), &mut |_, _, _| ()).unwrap(), summary, "the same a second time");
     let mut printed = Vec::new();
     summary.print(&mut printed).unwrap();
     let printed = String::from_utf8(printed).unwrap();
     assert!(printed.contains(&summary.digest) && printed.contains("time      2025-06-25T15:00:00Z to 2025-06-25T15:"), "{printed}");
     assert!(again.iter().all(|(_, command)| !command.contains("+1312555019")), "nobody's number is printed");
+}
+
+fn again(file: &Path, key: &MasterKey) -> Result<Summary, String> {
+    replay(Reader::open(file, key).map_err(|error| error.to_string())?, &mut |_, _, _| ())
 }
 
 #[test]
@@ -132,17 +172,52 @@ fn a_broken_file_is_told() {
     let place = whole.len() - 100;
     altered[place] ^= 1;
     std::fs::write(&file, &altered).unwrap();
-    let summary = replay(&file, &key, &mut |_, _, _| ()).unwrap();
+    let summary = again(&file, &key).unwrap();
     assert_eq!((summary.end, summary.problem().as_deref()), (End::Altered, Some("altered since it was written")));
     assert!(summary.commands < said.len() as u64);
     std::fs::write(&file, &whole[..place]).unwrap();
-    let summary = replay(&file, &key, &mut |_, _, _| ()).unwrap();
+    let summary = again(&file, &key).unwrap();
     assert_eq!((summary.end, summary.problem()), (End::Torn, None));
     std::fs::write(&file, &whole[..200]).unwrap();
-    assert!(replay(&file, &key, &mut |_, _, _| ()).unwrap_err().contains("not a journal"));
+    assert!(again(&file, &key).unwrap_err().contains("not a journal"));
     std::fs::write(&file, &whole).unwrap();
-    let error = replay(&file, &MasterKey::random(), &mut |_, _, _| ()).unwrap_err();
+    let error = again(&file, &MasterKey::random()).unwrap_err();
     assert!(error.contains("sealed with another master key"), "{error}");
-    assert!(super::key(None, &file).unwrap_err().contains("master.key"), "no key is made");
+    assert!(super::open(None, &file).err().unwrap().contains("master.key"), "no key is made");
     assert!(!directory.path().join("master.key").exists());
+}
+
+/// What was set aside when a core could not bear it, and is borne now.
+#[test]
+fn what_was_mended_since_is_told_as_mended() {
+    let directory = Directory::new("replay-mended");
+    let key = MasterKey::find(None, directory.path()).unwrap();
+    let loaded = config::load_at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), BEGIN).unwrap();
+    let mut run = Run::new(&directory, &key, loaded);
+    let file = run.set_aside(BEGIN + Duration::from_secs(1), &Event::AgentLoggedIn { agent: AgentId(1001) });
+    let summary = replay(open(None, &file).unwrap(), &mut |_, _, _| ()).unwrap();
+    assert_eq!((summary.fault, summary.disagreements, summary.problem()), (Some(Fault::Mended), 0, None));
+    assert!(summary.commands > 0, "it is told what comes of it now");
+    let mut printed = Vec::new();
+    summary.print(&mut printed).unwrap();
+    assert!(String::from_utf8(printed).unwrap().contains("mended since"));
+}
+
+/// No later core bears an event from before its time.
+#[test]
+fn a_fault_that_remains_is_told_and_exported() {
+    let directory = Directory::new("replay-fault");
+    let key = MasterKey::find(None, directory.path()).unwrap();
+    let loaded = config::load_at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), BEGIN).unwrap();
+    let mut run = Run::new(&directory, &key, loaded);
+    run.tell(Event::AgentLoggedIn { agent: AgentId(1001) });
+    let file = run.set_aside(Time(1), &Event::AgentReady { agent: AgentId(1001) });
+    let out = directory.path().join("out");
+    let exported = export(open(None, &file).unwrap(), &out, [7; 32]).unwrap();
+    assert_eq!((exported.fault, exported.problem()), (Some(true), None));
+    for file in [&file, &out] {
+        let summary = replay(open(None, file).unwrap(), &mut |_, _, _| ()).unwrap();
+        assert_eq!(summary.fault, Some(Fault::Remains));
+        assert!(summary.problem().unwrap().contains("cannot bear"));
+    }
 }

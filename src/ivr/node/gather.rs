@@ -202,9 +202,9 @@ impl Gather {
 
     fn read_back(&self, walk: &mut Walk) -> Next {
         let language = if self.confirm.contains(&walk.session.language) { walk.session.language } else { self.confirm[0] };
-        let digits = walk.session.entry.0.chars().map(|digit| format!("n{digit}"));
-        let names = std::iter::once(READ_BACK.to_string()).chain(digits).chain([RIGHT_OR_AGAIN.to_string()]);
-        walk.play(names.map(|name| Prompt::new(language, &name)).collect());
+        let digits = walk.session.entry.0.chars().map(|digit| Prompt::entered(language, &format!("n{digit}")));
+        let [before, after] = [READ_BACK, RIGHT_OR_AGAIN].map(|name| Prompt::new(language, name));
+        walk.play([before].into_iter().chain(digits).chain([after]).collect());
         Next::Stay
     }
 
@@ -268,7 +268,7 @@ impl Gather {
 }
 
 /// A day that exists, in 1880–2100.
-fn is_date(entry: &str) -> bool {
+pub fn is_date(entry: &str) -> bool {
     let part = |range: std::ops::Range<usize>| entry.get(range).and_then(|text| text.parse::<u32>().ok());
     let (Some(month), Some(day), Some(year), 8) = (part(0..2), part(2..4), part(4..8), entry.len()) else { return false };
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);

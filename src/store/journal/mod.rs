@@ -5,12 +5,14 @@
 //! changed, swapped or cut out is noticed and what a crash tore off at the end is not missed. Writing never stops a call: what cannot be
 //! written is counted and reported, and the next file begins with all of it.
 
+mod export;
 mod keeper;
 mod reader;
 mod record;
 
-pub use reader::{End, Reader, files};
-pub use record::{Contact, Head, Record};
+pub use export::Export;
+pub use reader::{Reader, files};
+pub use record::{Contact, End, Head, Record};
 
 use super::seal::{CHUNK_MAX, MasterKey, SealError, Writer, make_directory};
 use super::wire::{VERSION, Wire};
@@ -186,6 +188,7 @@ impl Journal {
         let wrong = |error: SealError| format!("{}: {error}", path.display());
         let mut open = write_checkpoint(&path, &self.key, self.number, checkpoint).map_err(wrong)?;
         let mut bytes = vec![0];
+        Record::Unborne.put(&mut bytes);
         bytes.extend_from_slice(event);
         0_u64.put(&mut bytes);
         put(&mut open, &bytes).map_err(wrong)?;

@@ -1,25 +1,20 @@
 //! A journal's file, read back record by record.
 
-use super::record::Record;
+use super::export;
+use super::record::{End, Record};
 use crate::store::seal::{MasterKey, Reader as Unsealed, SealError};
 use crate::store::wire::{Input, Wire};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-/// How a file ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// As its writer meant it to.
-    Closed,
-    /// By a crash, or it is still being written: what came before is whole.
-    Torn,
-    /// By something that was not written so: what came before is whole.
-    Altered,
+enum Chunks {
+    Sealed(Box<Unsealed<BufReader<File>>>),
+    Export(export::Chunks<BufReader<File>>),
 }
 
 pub struct Reader {
-    chunks: Unsealed<BufReader<File>>,
+    chunks: Chunks,
     batch: Vec<u8>,
     /// How much of the batch has been read.
     read: usize,
@@ -29,7 +24,17 @@ pub struct Reader {
 impl Reader {
     pub fn open(path: &Path, key: &MasterKey) -> Result<Reader, SealError> {
         let file = BufReader::with_capacity(1 << 18, File::open(path)?);
-        Ok(Reader { chunks: Unsealed::new(file, key)?, batch: Vec::new(), read: 0, end: None })
+        Ok(Reader::of(Chunks::Sealed(Box::new(Unsealed::new(file, key)?))))
+    }
+
+    /// A file that `careline replay --export` made; `None`: it is none. A centre never takes up its state from one: anybody can write it.
+    pub fn open_export(path: &Path) -> std::io::Result<Option<Reader>> {
+        let file = BufReader::with_capacity(1 << 18, File::open(path)?);
+        Ok(export::Chunks::new(file)?.map(|chunks| Reader::of(Chunks::Export(chunks))))
+    }
+
+    fn of(chunks: Chunks) -> Reader {
+        Reader { chunks, batch: Vec::new(), read: 0, end: None }
     }
 
     /// How the file ends, once [`Iterator::next`] has given its last record.
@@ -42,7 +47,11 @@ impl Reader {
         self.batch.clear();
         self.read = 0;
         loop {
-            match self.chunks.chunk() {
+            let chunks = match &mut self.chunks {
+                Chunks::Sealed(chunks) => chunks,
+                Chunks::Export(chunks) => return chunks.next_into(&mut self.batch),
+            };
+            match chunks.chunk() {
                 Ok(Some(chunk)) => {
                     let (more, bytes) = chunk.split_first().ok_or(End::Altered)?;
                     self.batch.extend_from_slice(bytes);

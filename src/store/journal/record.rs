@@ -2,7 +2,7 @@
 
 use crate::acd::Event;
 use crate::model::{Sources, Time};
-use crate::store::wire::{Broken, Input, VERSION, Wire, wire_enum, wire_struct};
+use crate::store::wire::{Broken, Input, VERSION, Wire, form_enum, form_struct};
 use std::net::SocketAddr;
 
 /// A file is its head, the sources, the contacts and the pieces of a checkpoint, [`Record::Whole`], then what happened.
@@ -23,6 +23,8 @@ pub enum Record {
     Piece(Event),
     /// The checkpoint is whole.
     Whole,
+    /// The core that wrote this could not bear what it is told next: no fact came of it.
+    Unborne,
     /// What the core was told at a time, and how many facts came of it.
     Told {
         at: Time,
@@ -55,19 +57,31 @@ pub struct Contact {
     pub instance: Option<Vec<u8>>,
 }
 
-wire_enum! {
+/// How a file ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As its writer meant it to.
+    Closed,
+    /// By a crash, or it is still being written: what came before is whole.
+    Torn,
+    /// By something that was not written so: what came before is whole.
+    Altered,
+}
+
+form_enum! {
     Record {
         1 Configured { at, sources },
         2 Contacts { user, contacts },
         3 Piece(event),
         4 Whole,
         5 Told { at, event, facts },
+        6 Unborne,
         // Stays first in every version: it says which one it is.
         0 Head(head),
     }
 }
 
-wire_struct! {
+form_struct! {
     Contact { uri, local, remote, expires, call_id, cseq, instance }
 }
 

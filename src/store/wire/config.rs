@@ -1,6 +1,7 @@
 //! The configuration, without what the sources say better: flows, and calendars around a time.
 
-use super::{Broken, Input, Wire, wire_enum, wire_struct};
+use super::disguise::{house, values};
+use super::{Broken, Disguise, Input, Invent, Wire, wire_enum, wire_struct};
 use crate::acd::Config;
 use crate::acd::config::{
     AgentConfig, Announcement, ClassConfig, Comfort, Escalation, NumberConfig, QueueConfig, Rules, SkillConfig, Strategy,
@@ -34,18 +35,33 @@ impl Wire for Config {
     }
 }
 
+impl Disguise for Config {
+    fn disguise(&mut self, by: &mut dyn Invent) {
+        let Config { queues, agents, skills, languages, classes, numbers, flows, calendars, rules } = self;
+        queues.disguise(by);
+        agents.disguise(by);
+        skills.disguise(by);
+        languages.disguise(by);
+        classes.disguise(by);
+        values(numbers, by);
+        house(flows, by);
+        house(calendars, by);
+        rules.disguise(by);
+    }
+}
+
 wire_struct! {
-    NumberConfig { flow, language }
-    SkillConfig { name, scarce, licence }
-    ClassConfig { text, needs, prefers }
+    NumberConfig { flow: house, language }
+    SkillConfig { name: house, scarce, licence }
+    ClassConfig { text: house, needs, prefers }
     QueueConfig {
-        name, needs, strategy, ring_timeout, wrap_up, wrap_up_extension_max, service_level, short_abandon, escalation, comfort, max_wait,
+        name: house, needs, strategy, ring_timeout, wrap_up, wrap_up_extension_max, service_level, short_abandon, escalation, comfort, max_wait,
         calls_max, reserve, last_agent, progressive_step, whisper, record, closed,
     }
     Comfort { first, every, say }
-    AgentConfig { name, skills, queues, language }
+    AgentConfig { name: person, skills, queues, language }
     Rules {
-        holds, no_answers_max, direct_ring, calls_max, answer_timeout, bridge_timeout, last_agents_max, not_ready_codes, wait_max, midnights,
+        holds, no_answers_max, direct_ring, calls_max, answer_timeout, bridge_timeout, last_agents_max, not_ready_codes, wait_max, midnights: house,
     }
 }
 
@@ -54,5 +70,5 @@ wire_enum! {
         0 LongestIdle, 1 LeastOccupied, 2 MostProficient, 3 FewestCalls, 4 RoundRobin, 5 Linear, 6 RingAll, 7 Progressive,
     }
     Escalation { 0 Announce(what), 1 RaiseClass(class), 2 Relax(classes), 3 Widen(queue), 4 Overflow(to) }
-    Announcement { 0 Prompts(names), 1 Position }
+    Announcement { 0 Prompts(names: house), 1 Position }
 }

@@ -1,6 +1,6 @@
 //! Everything that can happen.
 
-use super::{Broken, Input, Wire, wire_enum};
+use super::{Broken, Input, wire_enum};
 use crate::acd::agent::NotReadyReason;
 use crate::acd::call::{MonitorMode, Placed, Refusal, TransferKind};
 use crate::acd::event::{Event, LegEnd, LookupError, Restored};
@@ -13,7 +13,7 @@ wire_enum! {
         3 LegEnded { leg, cause },
         4 PlayDone { leg, play },
         5 DigitsEntered { leg, digits },
-        6 LookupDone { call, lookup, answer },
+        6 LookupDone { call, lookup, answer: answer },
         7 OfferAlerting { offer },
         8 OfferAccepted { offer },
         9 OfferRefused { offer, refusal },

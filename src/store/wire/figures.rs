@@ -1,6 +1,6 @@
 //! The figures, their windows included.
 
-use super::{Broken, Input, Wire, wire_enum, wire_struct};
+use super::{Broken, Input, wire_enum, wire_struct};
 use crate::acd::figures::{Figures, Histogram, QueueFigures, StateTime, Targets};
 use crate::acd::window::{Ended, Recent, WindowSums};
 use crate::ivr::StepOutcome;
@@ -53,8 +53,8 @@ pub const WORDS: [&str; 42] = [
 
 wire_struct! {
     Figures {
-        queues, offers, transfers, calls, calls_arrived, calls_ended, placed, placed_ended, flow_steps, agents, ring_uncounted, obsolete,
-        names, numbers, facts, targets, recent,
+        queues, offers, transfers, calls: house, calls_arrived, calls_ended, placed, placed_ended, flow_steps: house, agents, ring_uncounted,
+        obsolete, names: house, numbers: house, facts, targets, recent,
     }
     Targets { service_level, short }
     QueueFigures {
@@ -67,7 +67,7 @@ wire_struct! {
         ended, answered, answered_in_target, answered_wait, abandoned, abandoned_short, abandoned_in_target, withdrawn,
     }
     Ended { key, outcome, wait, in_target, short }
-    Recent { ended, left_short, sums, day, midnights }
+    Recent { ended, left_short, sums, day, midnights: house }
 }
 
 wire_enum! {

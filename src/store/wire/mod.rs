@@ -3,12 +3,17 @@
 //! Pure types know nothing of it. Each is listed here by destructuring, so that a field or a variant that is added to a type and not to the
 //! list does not compile. Numbers are LEB128, a text is its length and its bytes, a variant is a byte that never changes its meaning: what
 //! changes raises [`VERSION`], and a journal of another version is not read.
+//!
+//! The same lists say what is about people ([`Disguise`]): a text without a word on that does not compile either.
 
 mod config;
+mod disguise;
 mod event;
 mod figures;
 mod model;
 mod state;
+
+pub use disguise::{Disguise, Invent};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -56,21 +61,50 @@ impl<'a> Input<'a> {
 }
 
 /// Lists the fields of structs, in the order in which they are written.
-macro_rules! wire_struct { ($($name:ident { $($field:ident),* $(,)? })*) => { $(
-    impl Wire for $name {
-        fn put(&self, out: &mut Vec<u8>) {
+macro_rules! wire_struct { ($($name:ident { $($field:ident $(: $how:ident)?),* $(,)? })*) => { $(
+    crate::store::wire::form_struct! { $name { $($field),* } }
+    impl crate::store::wire::Disguise for $name {
+        fn disguise(&mut self, by: &mut dyn crate::store::wire::Invent) {
             let $name { $($field),* } = self;
-            $($field.put(out);)*
-        }
-        fn take(input: &mut Input) -> Result<Self, Broken> {
-            Ok($name { $($field: Wire::take(input)?),* })
+            $(crate::store::wire::disguised!($field, by $(, $how)?);)*
         }
     }
 )* } }
 
 /// Lists the variants of enums, each with its byte and its fields.
-macro_rules! wire_enum { ($($name:ident { $($tag:literal $variant:ident $({ $($field:ident),* $(,)? })? $(( $($item:ident),* ))? ),* $(,)? })*) => { $(
-    impl Wire for $name {
+macro_rules! wire_enum { ($($name:ident {
+    $($tag:literal $variant:ident $({ $($field:ident $(: $how:ident)?),* $(,)? })? $(( $($item:ident $(: $item_how:ident)?),* ))? ),* $(,)?
+})*) => { $(
+    crate::store::wire::form_enum! { $name { $($tag $variant $({ $($field),* })? $(( $($item),* ))? ),* } }
+    impl crate::store::wire::Disguise for $name {
+        fn disguise(&mut self, by: &mut dyn crate::store::wire::Invent) {
+            let _ = &by;
+            match self { $(
+                $name::$variant $({ $($field),* })? $(( $($item),* ))? => {
+                    $($(crate::store::wire::disguised!($field, by $(, $how)?);)*)?
+                    $($(crate::store::wire::disguised!($item, by $(, $item_how)?);)*)?
+                }
+            )* }
+        }
+    }
+)* } }
+
+/// As [`wire_struct`], for what is never part of an export as it is.
+macro_rules! form_struct { ($($name:ident { $($field:ident),* $(,)? })*) => { $(
+    impl crate::store::wire::Wire for $name {
+        fn put(&self, out: &mut Vec<u8>) {
+            let $name { $($field),* } = self;
+            $($field.put(out);)*
+        }
+        fn take(input: &mut Input) -> Result<Self, Broken> {
+            Ok($name { $($field: crate::store::wire::Wire::take(input)?),* })
+        }
+    }
+)* } }
+
+/// As [`wire_enum`], for what is never part of an export as it is.
+macro_rules! form_enum { ($($name:ident { $($tag:literal $variant:ident $({ $($field:ident),* $(,)? })? $(( $($item:ident),* ))? ),* $(,)? })*) => { $(
+    impl crate::store::wire::Wire for $name {
         fn put(&self, out: &mut Vec<u8>) {
             match self { $(
                 $name::$variant $({ $($field),* })? $(( $($item),* ))? => {
@@ -82,7 +116,9 @@ macro_rules! wire_enum { ($($name:ident { $($tag:literal $variant:ident $({ $($f
         }
         fn take(input: &mut Input) -> Result<Self, Broken> {
             Ok(match input.byte()? {
-                $($tag => $name::$variant $({ $($field: Wire::take(input)?),* })? $(( $({ let $item = Wire::take(input)?; $item }),* ))?,)*
+                $($tag => $name::$variant
+                    $({ $($field: crate::store::wire::Wire::take(input)?),* })?
+                    $(( $({ let $item = crate::store::wire::Wire::take(input)?; $item }),* ))?,)*
                 _ => return Err(Broken),
             })
         }
@@ -99,9 +135,11 @@ macro_rules! wire_newtype { ($($name:ident),* $(,)?) => { $(
             Ok($name(Wire::take(input)?))
         }
     }
+    crate::store::wire::says_nothing!($name);
 )* } }
 
-pub(crate) use {wire_enum, wire_newtype, wire_struct};
+pub(crate) use disguise::{disguised, says_nothing};
+pub(crate) use {form_enum, form_struct, wire_enum, wire_newtype, wire_struct};
 
 impl Wire for u128 {
     fn put(&self, out: &mut Vec<u8>) {

@@ -1,6 +1,6 @@
 //! The words of floor 0.
 
-use super::{Broken, Input, Wire, put_text, take_text, wire_enum, wire_newtype, wire_struct};
+use super::{Broken, Input, Wire, form_enum, form_struct, put_text, says_nothing, take_text, wire_enum, wire_newtype, wire_struct};
 use crate::model::sources::{Numbers, Sources};
 use crate::model::tree::{Entry, Node, Value};
 use crate::model::{
@@ -10,6 +10,7 @@ use crate::model::{
 use std::net::SocketAddr;
 
 wire_newtype!(CallId, LegId, OfferId, AgentId, QueueId, SkillId, PlayId, LookupId, EdgeId, RequirementClass, Time);
+says_nothing!(Language, Proficiency, SocketAddr);
 
 impl<T: Wire> Wire for Phi<T> {
     fn put(&self, out: &mut Vec<u8>) {
@@ -49,13 +50,19 @@ impl Wire for SocketAddr {
 
 wire_enum! {
     Class { 0 Urgent, 1 High, 2 Normal, 3 Low }
-    Destination { 0 Queue(id), 1 Agent(id), 2 Flow(name), 3 Number(number), 4 Voicemail(name) }
+    Destination { 0 Queue(id), 1 Agent(id), 2 Flow(name: house), 3 Number(number), 4 Voicemail(name: house) }
     Term { 0 AtLeast(skill, level), 1 Without(skill) }
-    Value { 0 Scalar { text, plain }, 1 List(items), 2 Map(entries) }
 }
 
 wire_struct! {
     Requirement { any_of }
+}
+
+// What may be said of a configuration's sources, the configuration knows: `config::outside`.
+form_enum! {
+    Value { 0 Scalar { text, plain }, 1 List(items), 2 Map(entries) }
+}
+form_struct! {
     Spot { file, line, column }
     Node { at, value }
     Entry { key, key_at, plain, node }

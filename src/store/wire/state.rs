@@ -14,7 +14,7 @@ wire_newtype!(Place);
 
 wire_struct! {
     Call {
-        contact, arrived_at, from, to, did, language, flow, parked, visits, offers, parties, hearing, segments, answered_at, answer_due,
+        contact, arrived_at, from, to, did: house, language, flow, parked, visits, offers, parties, hearing, segments, answered_at, answer_due,
         flow_due, play, announcement, treatment, preferred, paused, held_from, direct, transferring, served_as, past, wrapping, over,
         wrap_up_code, said_position, steps, recorded,
     }
@@ -33,9 +33,9 @@ wire_struct! {
     Rest { now, offers, plays, facts, holds, last_offered, occupancy, last_agents, retired }
     Hold { call, until, why }
     Session {
-        flow, step, context, language, values, ahead, back, phase, no_input, invalid, entry, confirming, swallow, answers,
+        flow: house, step: house, context, language, values: values, ahead, back: house, phase, no_input, invalid, entry, confirming, swallow, answers,
     }
-    Context { from, did, language, arrived_at }
+    Context { from, did: house, language, arrived_at }
     Gathered { value, secret }
 }
 
