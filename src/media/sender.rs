@@ -6,6 +6,9 @@ use super::rtp::Header;
 
 /// A step of the source's sequence numbers that is a new beginning, not a loss.
 const JUMP: u16 = 1000;
+/// Samples that another party's timestamps may be off our clock before they start anew from it: 10 s, for an event keeps its begin's for as
+/// long as 8 s (RFC 4733 §2.5.1.3).
+const ASTRAY: u32 = 80_000;
 /// Samples that our own frames may be off the clock before they start anew from it: 100 ms.
 const SLIP: u32 = 800;
 
@@ -66,6 +69,10 @@ impl Sender {
         if self.packets > 0 && (clock.wrapping_sub(earliest) as i32) < 0 { earliest } else { clock }
     }
 
+    fn keeps_step(&self, now: u64, timestamp: u32) -> bool {
+        (timestamp.wrapping_sub(self.timestamp_at(now)) as i32).unsigned_abs() <= ASTRAY
+    }
+
     /// The header of the next frame of our own.
     pub fn own(&mut self, now: u64, payload_type: u8) -> Header {
         let next = self.timestamp.wrapping_add(FRAME as u32);
@@ -77,10 +84,12 @@ impl Sender {
     }
 
     /// The header of another party's packet: its gaps, its marks and its steps of time stay, so that loss and silence are heard as they
-    /// were. A new source starts a talk spurt at the clock.
+    /// were. A new source, or a new clock of it, starts a talk spurt at ours.
     pub fn other(&mut self, now: u64, theirs: &Header, payload_type: u8) -> Header {
         let (sequence, timestamp, marker) = match self.voice {
-            Voice::Other { ssrc, sequence, timestamp, last } if ssrc == theirs.ssrc && near(last, theirs.sequence) => {
+            Voice::Other { ssrc, sequence, timestamp, last }
+                if ssrc == theirs.ssrc && near(last, theirs.sequence) && self.keeps_step(now, theirs.timestamp.wrapping_add(timestamp)) =>
+            {
                 (sequence, timestamp, theirs.marker)
             }
             _ => (self.sequence.wrapping_sub(theirs.sequence), self.clock(now).wrapping_sub(theirs.timestamp), true),
@@ -183,5 +192,19 @@ mod tests {
         assert!(changed.timestamp >= 1280, "time never goes back");
         assert!(!sender.other(161 * MS, &theirs(6, 2, 259), 0).marker);
         assert!(sender.own(181 * MS, 0).marker, "our own voice again");
+    }
+
+    #[test]
+    fn a_clock_of_theirs_that_jumps_is_set_by_ours_and_a_key_that_is_held_is_not() {
+        let mut sender = Sender::new(0, 0);
+        let first = sender.other(0, &theirs(5, 1, 5_000_000), 0);
+        let back = sender.other(20 * MS, &theirs(5, 2, 160), 0);
+        assert_eq!((back.marker, back.sequence, back.timestamp), (true, first.sequence + 1, 160));
+        let next = sender.other(40 * MS, &theirs(5, 3, 320), 0);
+        assert_eq!((next.marker, next.timestamp), (false, 320));
+        let key = sender.other(8000 * MS, &theirs(5, 4, 480), 101);
+        assert_eq!((key.marker, key.timestamp), (false, 480));
+        let ahead = sender.other(8020 * MS, &theirs(5, 5, 1_000_000), 0);
+        assert_eq!((ahead.marker, ahead.timestamp), (true, 64_160));
     }
 }
