@@ -103,7 +103,8 @@ impl From<Malformed> for Refused {
 /// Our offer: one audio stream with all our codecs and telephone-event, both ways.
 pub fn offer(local: &Local) -> String {
     let mut text = sdp::preamble(local.session, local.version, (0, 0), local.address);
-    audio(&mut text, local, &local.codecs, |codec| codec.payload_type(), Some(TELEPHONE_EVENT), Direction::SendRecv);
+    let number = |codec: Codec| codec.payload_type();
+    audio(&mut text, "RTP/AVP", local, (&local.codecs, number), Some(TELEPHONE_EVENT), Direction::SendRecv);
     text
 }
 
@@ -115,7 +116,8 @@ pub fn answer(offer: &str, local: &Local) -> Result<(String, Agreed), Refused> {
     let mut text = sdp::preamble(local.session, local.version, theirs.timing, local.address);
     for (at, stream) in theirs.streams.iter().enumerate() {
         if at == index {
-            audio(&mut text, local, &[agreed.codec], |_| agreed.payload_type, agreed.telephone_event, agreed.direction);
+            let number = |_| agreed.payload_type;
+            audio(&mut text, &stream.profile, local, (&[agreed.codec], number), agreed.telephone_event, agreed.direction);
         } else {
             let formats = stream.formats.join(" ");
             write!(text, "m={} 0 {} {formats}\r\n", stream.kind, stream.profile).expect("a string takes all");
@@ -193,7 +195,14 @@ fn addresses(theirs: &Description, stream: &Stream, local: &Local) -> Result<(So
     Ok((SocketAddr::new(ip, stream.port), SocketAddr::new(rtcp_ip, rtcp_port)))
 }
 
-fn audio(text: &mut String, local: &Local, codecs: &[Codec], number: impl Fn(Codec) -> u8, event: Option<u8>, direction: Direction) {
+fn audio(
+    text: &mut String,
+    profile: &str,
+    local: &Local,
+    (codecs, number): (&[Codec], impl Fn(Codec) -> u8),
+    event: Option<u8>,
+    direction: Direction,
+) {
     let mut lines = String::new();
     let mut formats = String::new();
     for codec in codecs {
@@ -205,7 +214,7 @@ fn audio(text: &mut String, local: &Local, codecs: &[Codec], number: impl Fn(Cod
         write!(lines, "a=rtpmap:{event} telephone-event/8000\r\na=fmtp:{event} 0-15\r\n").expect("a string takes all");
     }
     let port = local.address.port();
-    write!(text, "m=audio {port} RTP/AVP{formats}\r\n{lines}a=ptime:20\r\na={direction}\r\n").expect("a string takes all");
+    write!(text, "m=audio {port} {profile}{formats}\r\n{lines}a=ptime:20\r\na={direction}\r\n").expect("a string takes all");
 }
 
 #[cfg(test)]
@@ -335,7 +344,7 @@ mod tests {
         /// Whatever is read, the answer has the offer's streams in the offer's order, and is itself readable.
         #[test]
         fn an_answer_mirrors_its_offer(
-            streams in prop::collection::vec(("audio|video|text", any::<u16>(), "RTP/AVP|RTP/SAVP", prop::collection::vec(0u8..128, 1..6)), 0..8),
+            streams in prop::collection::vec(("audio|video|text", any::<u16>(), "RTP/AVP|RTP/AVPF|RTP/SAVP", prop::collection::vec(0u8..128, 1..6)), 0..8),
             direction in "sendrecv|sendonly|recvonly|inactive",
         ) {
             let mut media = String::new();
@@ -349,7 +358,7 @@ mod tests {
                 prop_assert_eq!(back.streams.len(), streams.len());
                 prop_assert_eq!(back.streams.iter().filter(|s| s.port != 0).count(), 1);
                 for (ours, theirs) in back.streams.iter().zip(&streams) {
-                    prop_assert_eq!(&ours.kind, &theirs.0);
+                    prop_assert_eq!((&ours.kind, &ours.profile), (&theirs.0, &theirs.2));
                     prop_assert!(ours.port == 0 || theirs.1 != 0);
                 }
                 prop_assert_eq!(agreed.direction.mirrored().to_string(), direction);

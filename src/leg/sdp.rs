@@ -165,7 +165,7 @@ impl Description {
                 }
             }
             "a" => match self.streams.last_mut() {
-                Some(stream) => stream.attribute(value)?,
+                Some(stream) => stream.attribute(value),
                 None => self.direction = Direction::read(value).or(self.direction),
             },
             _ => {}
@@ -203,19 +203,17 @@ impl Stream {
         Ok(Stream { kind: kind.to_owned(), port, profile: profile.to_owned(), formats, ..Stream::default() })
     }
 
-    fn attribute(&mut self, value: &str) -> Result<(), &'static str> {
+    /// What is broken in an attribute costs no more than that attribute.
+    fn attribute(&mut self, value: &str) {
         if let Some(direction) = Direction::read(value) {
             self.direction = Some(direction);
-        } else if let Some(map) = value.strip_prefix("rtpmap:") {
-            if self.mappings.len() < MAX_FORMATS {
-                self.mappings.push(mapping(map)?);
-            }
+        } else if let Some(map) = value.strip_prefix("rtpmap:").filter(|_| self.mappings.len() < MAX_FORMATS) {
+            self.mappings.extend(mapping(map));
         } else if let Some(rtcp) = value.strip_prefix("rtcp:") {
             let mut words = rtcp.split_ascii_whitespace();
-            let port = words.next().and_then(|p| p.parse().ok()).ok_or("a=rtcp with a port that is no port")?;
-            self.rtcp = Some((port, words.nth(2).and_then(|a| a.parse().ok())));
+            let port = words.next().and_then(|port| port.parse().ok());
+            self.rtcp = port.map(|port| (port, words.nth(2).and_then(|address| address.parse().ok()))).or(self.rtcp);
         }
-        Ok(())
     }
 
     /// What a format stands for: its `a=rtpmap`, or RFC 3551's table for the two static types that we speak.
@@ -260,13 +258,11 @@ fn connection(value: &str) -> Result<Host, &'static str> {
     }
 }
 
-fn mapping(value: &str) -> Result<Mapping, &'static str> {
-    let (payload_type, rest) = value.split_once(' ').ok_or("a=rtpmap needs a payload type and an encoding")?;
-    let payload_type = payload_type.parse().map_err(|_| "a=rtpmap with a payload type that is none")?;
+fn mapping(value: &str) -> Option<Mapping> {
+    let (payload_type, rest) = value.split_once(' ')?;
     let mut parts = rest.trim().split('/');
-    let encoding = parts.next().filter(|name| !name.is_empty()).ok_or("a=rtpmap without an encoding")?;
-    let rate = parts.next().and_then(|rate| rate.parse().ok()).ok_or("a=rtpmap without a clock rate")?;
-    Ok(Mapping { payload_type, encoding: encoding.to_owned(), rate })
+    let encoding = parts.next().filter(|name| !name.is_empty())?;
+    Some(Mapping { payload_type: payload_type.parse().ok()?, encoding: encoding.to_owned(), rate: parts.next()?.parse().ok()? })
 }
 
 /// The first lines of a description of ours, up to its first stream.
@@ -312,7 +308,6 @@ mod tests {
             ("v=0\no=- 1 1 IN IP4 192.0.2.1\nc=IN IP4 ::1", 3),
             ("v=0\no=- 1 1 IN IP4 192.0.2.1\nm=audio 70000 RTP/AVP 0", 3),
             ("v=0\no=- 1 1 IN IP4 192.0.2.1\nm=audio 7000 RTP/AVP", 3),
-            ("v=0\no=- 1 1 IN IP4 192.0.2.1\nm=audio 7000 RTP/AVP 0\na=rtpmap:96", 4),
             ("v=0\no=- 1 1 IN IP4 192.0.2.1\nJane Doe", 3),
         ] {
             let error = Description::read(text).expect_err(text);
@@ -322,6 +317,16 @@ mod tests {
         let many = format!("{PHONE}{}", "m=audio 1 RTP/AVP 0\n".repeat(MAX_STREAMS));
         assert!(Description::read(&many).is_err());
         assert!(Description::read(&"v".repeat(MAX_LENGTH + 1)).is_err());
+    }
+
+    /// RFC 8866 §5: an attribute that is not understood is no reason to lose a call.
+    #[test]
+    fn a_broken_attribute_costs_only_itself() {
+        for broken in ["rtpmap:96", "rtpmap:x PCMU/8000", "rtpmap:96 PCMU", "rtpmap:96 /8000", "rtpmap:300 PCMU/8000", "rtcp:none", "rtcp:"]
+        {
+            let sdp = Description::read(&format!("{PHONE}m=audio 4004 RTP/AVP 0\r\na={broken}\r\na=rtcp:4009\r\n")).expect(broken);
+            assert_eq!((sdp.streams[2].encoding("0"), sdp.streams[2].rtcp), (Some(("PCMU", 8000)), Some((4009, None))), "{broken}");
+        }
     }
 
     #[test]
