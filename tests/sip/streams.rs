@@ -1,5 +1,6 @@
 //! Connections: whose they are, what goes over them, and what their end means.
 
+use crate::early::response;
 use crate::wire::{ANSWER, OFFER, START, at, hand, ms, register, request, settings};
 use careline::sip::{Endpoint, Flow, Invite, Output, Random, Report, Settings, Target, Transport};
 
@@ -99,6 +100,29 @@ fn what_is_too_big_for_a_datagram_goes_by_tcp_or_comes_back_to_it() {
     out.clear();
     endpoint.invite(START + ms(600), invite(&big), &mut out).unwrap();
     assert_eq!(sent(&out)[0].0, station, "the peer is not asked again at once");
+}
+
+/// A telephone that was asked by a connection that is lost rings for nobody any more: it is not asked anew by datagrams.
+#[test]
+fn what_was_given_up_does_not_come_back_by_datagrams() {
+    for rings in [true, false] {
+        let mut endpoint = endpoint();
+        let station = Flow::udp(at("127.0.0.1:5060"), at("192.0.2.8:5071"));
+        let big = [OFFER, &b"a=x-pad:0123456789\r\n".repeat(60)].concat();
+        let target = Target::Direct { uri: "sip:1001@192.0.2.8:5071".to_string(), flow: station };
+        let mut out = Vec::new();
+        let dialog = endpoint.invite(START, Invite { sdp: Some(big), ..Invite::to(target) }, &mut out).unwrap();
+        let Output::Send { flow, bytes } = out.remove(0) else { panic!() };
+        let invite = String::from_utf8_lossy(&bytes).into_owned();
+        if rings {
+            hand(&mut endpoint, START, flow, &response(&invite, "180 Ringing", "t", "", b""));
+        }
+        endpoint.cancel(START + ms(5), dialog, None, &mut out);
+        out.clear();
+        endpoint.handle_closed(START + ms(9), flow, &mut out);
+        assert_eq!(out, [Output::Report(Report::Timeout { dialog })], "rings: {rings}");
+        assert_eq!(endpoint.transactions(), 0);
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ mod within;
 
 use super::api::{Counts, DialogId, Flow, Output, Report, Settings, Transport};
 use super::auth::Authenticator;
-use super::dialog::{Dialog, Stage};
+use super::dialog::{Cancel, Dialog, Stage};
 use super::key::{ClientKey, ServerKey};
 use super::message::{Core, Message, Start};
 use super::random::Random;
@@ -229,7 +229,10 @@ impl Endpoint {
     /// What the driver says when a connection is gone, or could not be opened (TCP).
     pub fn handle_closed(&mut self, now: Time, flow: Flow, out: &mut Vec<Output>) {
         let from = out.len();
-        self.clients.fall_back_from(now, flow, &mut self.timers, out);
+        // An INVITE that was given up would ring for nobody.
+        let calls = |id| self.dialogs.get(&id).is_some_and(|dialog| matches!(dialog.stage, Stage::Outgoing { cancel: Cancel::No, .. }));
+        let is_wanted = |client: &Client| client.kind != Kind::Invite || client.dialog.is_some_and(calls);
+        self.clients.fall_back_from(now, flow, is_wanted, &mut self.timers, out);
         self.flow_failed(now, &flow, out);
         for dialog in self.dialogs.values_mut().filter(|dialog| dialog.flow == flow) {
             dialog.disconnected();

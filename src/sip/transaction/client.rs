@@ -214,9 +214,16 @@ impl Clients {
         self.end(key, timers)
     }
 
-    /// A connection is gone: what was asked over it for its length alone is asked again by datagrams.
-    pub fn fall_back_from(&mut self, now: Time, flow: Flow, timers: &mut Timers, out: &mut Vec<Output>) {
-        let is_on_it = |client: &Client| client.flow == flow && client.home != flow && client.is_open();
+    /// A connection is gone: what was asked over it for its length alone, and is still wanted, is asked again by datagrams.
+    pub fn fall_back_from(
+        &mut self,
+        now: Time,
+        flow: Flow,
+        is_wanted: impl Fn(&Client) -> bool,
+        timers: &mut Timers,
+        out: &mut Vec<Output>,
+    ) {
+        let is_on_it = |client: &Client| client.flow == flow && client.home != flow && client.is_open() && is_wanted(client);
         let mut keys: Vec<ClientKey> = self.table.iter().filter(|(_, client)| is_on_it(client)).map(|(key, _)| *key).collect();
         keys.sort_unstable();
         for key in keys {
