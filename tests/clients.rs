@@ -1,8 +1,8 @@
 //! The virtual clients, whose messages are made and read with rsip, against the SIP stack, whose are its own.
 
 use careline::loadgen::phone::{self, Goodbye, Phone, Seen};
-use careline::model::Time;
-use careline::sip::{Credentials, Endpoint, Flow, Invite, Network, Output, Random, Report, Settings, Target, Trunk};
+use careline::model::{Network, Time};
+use careline::sip::{Credentials, Endpoint, Flow, Invite, Output, Random, Report, Settings, Target, Trunk};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -20,7 +20,7 @@ pub use crate::model::Problem;
 pub use again::{Diff, Origin, Parts};
 pub use secret::Secret;
 pub use server::{Credentials, OnRegister, Server, Transports};
-pub use trunks::{Network, Trunk};
+pub use trunks::Trunk;
 
 use crate::acd;
 use crate::acd::config::{ClassConfig, QueueConfig};

@@ -1,10 +1,10 @@
 //! Trunks: who sends calls to our numbers, and takes ours.
 
 use super::secret::{Secret, secret};
-use crate::model::Problem;
 use crate::model::schema::{Field, Kind, Reader};
 use crate::model::tree::{Entry, Node};
-use std::net::{IpAddr, SocketAddr};
+use crate::model::{Network, Problem};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,13 +38,6 @@ pub struct Registration {
 pub struct Health {
     pub every: Duration,
     pub misses: u32,
-}
-
-/// An address, or all that share its first `prefix` bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    pub address: IpAddr,
-    pub prefix: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +87,9 @@ pub fn read(entry: &Entry, dir: &Path, problems: &mut Vec<Problem>) -> Option<Tr
     let reader = Reader::open(&entry.node, "a trunk", FIELDS, problems)?;
     let mut addresses = Vec::new();
     for (text, at) in reader.texts("addresses", problems) {
-        match network(text) {
-            Some(network) => addresses.push(network),
-            None => {
+        match text.parse() {
+            Ok(network) => addresses.push(network),
+            Err(_) => {
                 problems.push(at.choose(format!("`{text}` is not an address or a network"), ["192.0.2.7", "127.0.0.0/8", "2001:db8::/32"]));
             }
         }
@@ -160,14 +153,6 @@ fn account(reader: &Reader, node: &Node, dir: &Path, problems: &mut Vec<Problem>
     }
     let password = secret(reader, "[sip.trunks] says where the password is, in one way", ways, dir, problems)?;
     Some(Account { user: user?.to_string(), password })
-}
-
-fn network(text: &str) -> Option<Network> {
-    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-    let address: IpAddr = address.parse().ok()?;
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = prefix.map_or(Some(most), |prefix| prefix.parse().ok().filter(|prefix| *prefix <= most))?;
-    Some(Network { address, prefix })
 }
 
 fn peer(text: &str) -> Option<Peer> {

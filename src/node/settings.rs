@@ -10,7 +10,7 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
     let realm = server.sip.realm.to_string();
     let trunk = |trunk: &crate::config::Trunk| sip::Trunk {
         name: trunk.name.clone(),
-        addresses: trunk.addresses.iter().map(|net| sip::Network { address: net.address, prefix: net.prefix }).collect(),
+        addresses: trunk.addresses.clone(),
         peers: trunk.peers.iter().map(peer).collect(),
         register: trunk.register.as_ref().map(|own| sip::Registration {
             registrar: peer(&own.registrar),

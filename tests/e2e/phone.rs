@@ -145,14 +145,6 @@ impl Phone {
         self.command("hangup");
     }
 
-    pub fn holds(&mut self) {
-        self.command("hold");
-    }
-
-    pub fn retrieves(&mut self) {
-        self.command("resume");
-    }
-
     /// Waits until the call is over, from whichever side.
     pub fn call_ends(&mut self) {
         self.wait_for("CALL_CLOSED");

@@ -59,11 +59,11 @@ fn a_conversation_is_taped_on_two_sides_sealed_and_silent_during_a_hold() {
     caller.ear.tone(CALLER);
     caller.ear.listen_until(0, "the agent's tone", |heard| sound::tone_ms(heard, AGENT) >= 500);
     caller.ear.listen(Duration::from_secs(3));
-    phone.holds();
+    phone.hold();
     let held = caller.ear.mark();
     caller.ear.listen_until(held, "the queue's music while the agent holds", is_music);
     caller.ear.listen(Duration::from_secs(2));
-    phone.retrieves();
+    phone.retrieve();
     let back = caller.ear.mark();
     caller.ear.listen_until(back, "the agent again", |heard| sound::tone_ms(heard, AGENT) >= 1_000);
     caller.hang_up();

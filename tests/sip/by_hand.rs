@@ -1,6 +1,6 @@
 //! A caller whose every message is written by hand.
 
-use crate::wire::{ANSWER, START, hand};
+use crate::wire::{ANSWER, START, hand, part};
 use careline::model::Time;
 use careline::sip::{DialogId, Endpoint, Flow, Output, Random, Report, Settings};
 use std::time::Duration;
@@ -96,18 +96,6 @@ impl Hand {
 /// A header's value.
 pub fn header(text: &str, name: &str) -> String {
     text.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap_or_default().to_string()
-}
-
-fn part(out: Vec<Output>) -> (Vec<String>, Vec<Report>) {
-    let (mut sent, mut reports) = (Vec::new(), Vec::new());
-    for output in out {
-        match output {
-            Output::Send { bytes, .. } => sent.push(String::from_utf8_lossy(&bytes).into_owned()),
-            Output::Report(report) => reports.push(report),
-            Output::Close { .. } => panic!("there are no connections here"),
-        }
-    }
-    (sent, reports)
 }
 
 fn message(method: &str, cseq: u32, tag: &str, extra: &str, body: &str) -> String {

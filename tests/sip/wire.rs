@@ -199,6 +199,11 @@ pub fn authorization(challenge: &str, line: (&str, &str), user: &str, password: 
 pub fn hand(endpoint: &mut Endpoint, now: Time, flow: Flow, text: &str) -> (Vec<String>, Vec<Report>) {
     let mut out = Vec::new();
     endpoint.handle_message(now, flow, text.as_bytes(), &mut out);
+    part(out)
+}
+
+/// What was sent, and what was reported.
+pub fn part(out: Vec<Output>) -> (Vec<String>, Vec<Report>) {
     let (mut sent, mut reports) = (Vec::new(), Vec::new());
     for output in out {
         match output {
