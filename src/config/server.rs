@@ -151,7 +151,7 @@ pub const SIP_FIELDS: &[Field] = &[
     Field::default(
         "probe_timeout",
         Kind::Timeout,
-        "a party who does not answer for so long when asked whether they are there is gone",
+        "a party who does not answer for so long when asked whether they are there, or a station that is called, is gone",
         "4s",
     ),
     Field::default(

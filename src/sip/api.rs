@@ -106,7 +106,7 @@ pub enum Report {
     Established { dialog: DialogId, sdp: Option<Vec<u8>> },
     /// A final answer of 300 or above to our INVITE. 3xx is never followed.
     Refused { dialog: DialogId, code: u16 },
-    /// No answer at all to our INVITE (64·T1), or none to our CANCEL.
+    /// No answer at all to our INVITE (from a station for `Limits::probe`, from anybody else for 64·T1), or none to our CANCEL.
     Timeout { dialog: DialogId },
     /// A 200 crossed our CANCEL: the stack has sent ACK and BYE.
     LateAnswer { dialog: DialogId },
@@ -124,6 +124,8 @@ pub enum Report {
     Digit { dialog: DialogId, key: Phi<char> },
     /// A station's registration is in force. `fresh`: the user had none before.
     Registered { user: String, fresh: bool, flow: Flow },
+    /// A station of the user's answers that had been silent for too long.
+    Found { user: String },
     /// The user's last registration was removed or has expired.
     Unregistered { user: String },
     /// A trunk has changed: up while one of its peers answers, and while we are registered there if we are to be.
@@ -134,6 +136,7 @@ pub enum Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A user registered here, at every contact, each over its own flow: the first to answer has the call, the others are cancelled.
+    /// A contact that comes while it rings is rung, too.
     Station(String),
     /// A number behind a trunk. Its peers are tried in their order: the next one when one is silent, unreachable or answers 503.
     Trunk { trunk: Arc<str>, user: String },
@@ -290,7 +293,7 @@ pub struct Limits {
     pub expires_max: u32,
     /// How long a nonce may be used.
     pub nonce: Duration,
-    /// How long a peer may take to answer when asked whether it is still there.
+    /// How long a peer may take to answer when asked whether it is still there, and a station when it is called.
     pub probe: Duration,
 }
 

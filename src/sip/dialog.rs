@@ -53,8 +53,6 @@ pub struct Attempt {
     pub user: String,
     /// The peers that have not been tried.
     pub others: Vec<Peer>,
-    /// When the next of them is tried.
-    pub patience: Option<Time>,
 }
 
 /// A provisional answer of ours that is repeated until its PRACK.
@@ -116,6 +114,8 @@ pub struct Dialog {
     /// The trunk that it goes through: its challenges are answered.
     pub trunk: Option<Arc<str>>,
     pub attempt: Option<Attempt>,
+    /// Until when whom we call must have shown itself.
+    pub patience: Option<Time>,
     /// Whether provisional answers to their INVITE can be made sure to arrive.
     pub reliability: Reliability,
     pub reliable: Option<Reliable>,
@@ -192,6 +192,7 @@ impl Dialog {
             pinned: false,
             trunk: None,
             attempt: None,
+            patience: None,
             reliability: Reliability::Unknown,
             reliable: None,
             early: Vec::new(),

@@ -54,6 +54,12 @@ impl Registrar {
         self.flows.keys().any(|(_, remote)| remote.ip().to_canonical() == source.to_canonical())
     }
 
+    /// Whose registrations a flow carries.
+    pub fn users_on(&self, flow: &Flow) -> impl Iterator<Item = &str> {
+        let on_it = |held: &[Binding]| held.iter().any(|b| b.flow.transport == flow.transport && b.flow.remote == flow.remote);
+        self.users.iter().filter(move |(_, held)| on_it(held)).map(|(user, _)| &**user)
+    }
+
     /// Whose registration a flow carries: the claimed user's if it is there, else anybody's.
     pub fn user_of(&self, flow: &Flow, claimed: &str) -> Option<&str> {
         let on_it = |held: &[Binding]| held.iter().any(|b| b.flow.transport == flow.transport && b.flow.remote == flow.remote);

@@ -27,8 +27,8 @@ pub enum Timer {
     AnswerResend(DialogId),
     /// When no ACK is coming any more.
     AnswerEnd(DialogId),
-    /// When a trunk's next peer is tried.
-    PeerPatience(DialogId),
+    /// When a trunk's peer or a station that has said nothing is taken to be dead.
+    Patience(DialogId),
     /// When a session is refreshed, or ends.
     Session(DialogId),
     /// When a provisional answer that must arrive is sent again.

@@ -162,6 +162,15 @@ impl Phone {
         self.baresip.kill();
     }
 
+    /// It hears and says nothing for a while, as out of its network's reach.
+    pub fn is_away(&mut self) {
+        self.baresip.signal("-STOP");
+    }
+
+    pub fn is_back(&mut self) {
+        self.baresip.signal("-CONT");
+    }
+
     /// Switches it off and gives what it heard, call by call.
     pub fn heard(mut self) -> Vec<Vec<i16>> {
         self.baresip.terminate();

@@ -6,7 +6,7 @@ use super::network::Network;
 use super::phone::Phone;
 use super::reached::is_music;
 use super::sound;
-use careline::acd::AgentState;
+use careline::acd::{AgentState, NotReadyReason};
 use careline::store::StoredCall;
 use std::net::SocketAddr;
 
@@ -108,9 +108,33 @@ fn a_call_that_nobody_answers_keeps_its_place() {
 
 #[test]
 fn a_call_to_a_dead_telephone_keeps_its_place() {
-    let refusal = Refusal::begin("3s", |_, _, first| first.dies());
-    refusal.centre.agent(1005, "not ready", |state| matches!(state, AgentState::NotReady(_)));
-    refusal.end("no_answer");
+    // Long before it would have rung out.
+    let refusal = Refusal::begin("5m", |_, _, first| first.dies());
+    refusal.centre.agent(1005, "not to be reached", |state| state == AgentState::NotReady(NotReadyReason::StationLost));
+    refusal.end("unreachable");
+}
+
+#[test]
+fn a_telephone_that_was_away_for_a_moment_is_rung_again_when_it_is_back() {
+    let network = Network::new();
+    let centre = Centre::start(&network, &[("ring_timeout = \"12s\"", "ring_timeout = \"5m\"")]);
+    let mut phone = Phone::start(&network, 1, 1005, FIRST, centre.sip());
+    centre.agent(1005, "ready", |state| state == AgentState::Ready);
+    phone.is_away();
+    let mut caller = Caller::dial(&network, 3, centre.sip(), BILLING);
+    centre.agent(1005, "not to be reached", |state| state == AgentState::NotReady(NotReadyReason::StationLost));
+    phone.is_back();
+    // The call that nobody wants any more, and the one that is offered since it is found.
+    phone.rings();
+    phone.call_ends();
+    phone.rings();
+    phone.accept();
+    caller.ear.listen_until(0, "the agent's tone", |heard| sound::tone_ms(heard, FIRST) >= 500);
+    caller.hang_up();
+    centre.wait("the call over", |view| view.figures.calls_ended == 1);
+    let [record] = &centre.stop()[..] else { panic!("one call is one record") };
+    let offers: Vec<_> = record.visits[0].offers.iter().map(|offer| (offer.agent, &*offer.outcome)).collect();
+    assert_eq!(offers, [(1005, "unreachable"), (1005, "accepted")]);
 }
 
 #[test]

@@ -88,7 +88,10 @@ fn dialog(seen: &[Seen]) -> careline::loadgen::phone::DialogId {
 #[test]
 fn a_station_is_rung_again_only_when_it_is_done_with_the_offer_before() {
     let network = Network::new();
-    let centre = Centre::start(&network, &[]);
+    // However slow this goes, nobody loses patience with the telephone.
+    let realm = "realm = \"riverside.example\"";
+    let patient = format!("{realm}\nprobe_timeout = \"5m\"");
+    let centre = Centre::start(&network, &[(realm, &patient), ("ring_timeout = \"12s\"", "ring_timeout = \"5m\"")]);
     let mut station = Station::start(&network, 1, 1004, centre.sip());
     centre.agent(1004, "ready", |state| state == AgentState::Ready);
     let first = Caller::dial(&network, 2, centre.sip(), BILLING_IN_SPANISH);

@@ -14,8 +14,8 @@ const FIRST: f64 = 600.0;
 const SECOND: f64 = 700.0;
 /// As shipped it is ten seconds and four.
 pub const SOON: [(&str, &str); 2] = [
-    ("ports = \"20000-29999\"", "ports = \"20000-29999\"\nsilence = \"1s\""),
-    ("realm = \"riverside.example\"", "realm = \"riverside.example\"\nprobe_timeout = \"1s\""),
+    ("ports = \"20000-29999\"", "ports = \"20000-29999\"\nsilence = \"3s\""),
+    ("realm = \"riverside.example\"", "realm = \"riverside.example\"\nprobe_timeout = \"3s\""),
 ];
 
 #[test]

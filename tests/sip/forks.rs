@@ -6,6 +6,17 @@ use std::net::SocketAddr;
 
 const PHONES: [&str; 2] = ["127.0.0.8:5071", "127.0.0.8:5072"];
 
+fn invite() -> Invite {
+    Invite { sdp: Some(OFFER.to_vec()), ..Invite::to(Target::Station("1001".to_string())) }
+}
+
+/// Telephone `n` of user 1001 registers.
+fn register_phone(wire: &mut Wire, centre: SocketAddr, n: usize) {
+    let contact = format!("Contact: <sip:1001@{}>\r\n", PHONES[n]);
+    let party = wire.parties.get_mut(&centre).unwrap();
+    register(party, START, Flow::udp(centre, at(PHONES[n])), &format!("r{n}"), &contact);
+}
+
 struct Bench {
     wire: Wire,
     centre: SocketAddr,
@@ -22,11 +33,9 @@ fn bench(seed: u64, alive: usize) -> Bench {
         if n < alive {
             wire.join(phone, open_settings());
         }
-        let contact = format!("Contact: <sip:1001@{phone}>\r\n");
-        register(wire.parties.get_mut(&centre).unwrap(), START, Flow::udp(centre, at(phone)), &format!("r{n}"), &contact);
+        register_phone(&mut wire, centre, n);
     }
-    let invite = Invite { sdp: Some(OFFER.to_vec()), ..Invite::to(Target::Station("1001".to_string())) };
-    let call = wire.act(centre, |party, now, out| party.invite(now, invite, out)).unwrap();
+    let call = wire.act(centre, |party, now, out| party.invite(now, invite(), out)).unwrap();
     wire.run_for(ms(50));
     let rung = PHONES[..alive].iter().map(|phone| {
         let phone = at(phone);
@@ -172,4 +181,62 @@ fn a_call_that_is_given_up_has_one_last_word() {
     silent.wire.run_for(ms(40_000));
     assert_eq!(silent.told(), [Report::Timeout { dialog: silent.call }]);
     silent.ends();
+}
+
+/// User 1001 is called at one telephone, which is dead.
+fn called_in_vain(seed: u64) -> (Wire, SocketAddr, DialogId) {
+    let mut wire = Wire::new(seed);
+    let centre = wire.join("127.0.0.1:5060", settings());
+    register_phone(&mut wire, centre, 0);
+    let call = wire.act(centre, |party, now, out| party.invite(now, invite(), out)).unwrap();
+    (wire, centre, call)
+}
+
+#[test]
+fn a_telephone_that_registers_while_a_dead_one_is_asked_rings_at_once_and_has_the_call() {
+    let (mut wire, centre, call) = called_in_vain(10);
+    wire.run_for(ms(1_000));
+    let phone = wire.join(PHONES[1], open_settings());
+    register_phone(&mut wire, centre, 1);
+    wire.run_for(ms(600));
+    let [Report::Incoming { dialog, .. }] = wire.take_reports(phone)[..] else { panic!("it does not ring") };
+    // The dead one is given up meanwhile, and nobody hears of it.
+    wire.run_for(ms(5_000));
+    assert_eq!(wire.take_reports(centre), []);
+    wire.act(phone, |party, now, out| party.accept(now, dialog, ANSWER, out));
+    wire.run_for(ms(100));
+    assert_eq!(wire.take_reports(centre), [established(call)]);
+    wire.act(centre, |party, now, out| party.bye(now, call, out));
+    wire.settle();
+    wire.assert_empty();
+}
+
+#[test]
+fn nobody_rings_for_a_call_that_has_been_given_up() {
+    let (mut wire, centre, call) = called_in_vain(11);
+    wire.act(centre, |party, now, out| party.cancel(now, call, None, out));
+    let phone = wire.join(PHONES[1], open_settings());
+    register_phone(&mut wire, centre, 1);
+    wire.settle();
+    assert_eq!((wire.take_reports(centre), wire.take_reports(phone)), (vec![Report::Timeout { dialog: call }], vec![]));
+    wire.assert_empty();
+}
+
+#[test]
+fn a_telephone_that_is_silent_is_given_up_after_four_seconds_and_found_when_it_speaks() {
+    let (mut wire, centre, call) = called_in_vain(12);
+    wire.run_for(ms(3_999));
+    assert_eq!(wire.take_reports(centre), []);
+    wire.run_for(ms(1));
+    assert_eq!(wire.take_reports(centre), [Report::Timeout { dialog: call }]);
+    // It was away for a moment: the INVITE reaches it, and is taken back.
+    let phone = wire.join(PHONES[0], open_settings());
+    wire.run_for(ms(5_000));
+    let reports = wire.take_reports(phone);
+    let [Report::Incoming { dialog, .. }, Report::Cancelled { dialog: same }] = reports[..] else { panic!("{reports:?}") };
+    assert_eq!(dialog, same);
+    let told = wire.take_reports(centre);
+    assert!(!told.is_empty() && told.iter().all(|report| *report == Report::Found { user: "1001".to_string() }), "{told:?}");
+    wire.settle();
+    wire.assert_empty();
 }

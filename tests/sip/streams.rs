@@ -34,9 +34,9 @@ fn a_station_is_where_its_connection_is() {
     let (flow, text) = sent(&out).remove(0);
     assert!(flow == station && text.contains("Via: SIP/2.0/TCP 127.0.0.1:5060;"), "{text}");
     out.clear();
-    endpoint.handle_timer(START + ms(31_999), &mut out);
+    endpoint.handle_timer(START + ms(3_999), &mut out);
     assert!(out.is_empty(), "what is carried reliably is said once");
-    endpoint.handle_closed(START + ms(31_999), station, &mut out);
+    endpoint.handle_closed(START + ms(3_999), station, &mut out);
     assert_eq!(
         out,
         [Output::Report(Report::Timeout { dialog }), Output::Report(Report::Unregistered { user: "1001".to_string() })],

@@ -37,6 +37,7 @@ impl Switchboard {
                 self.book.registered(&self.endpoint, &user);
                 self.registered(&user, fresh);
             }
+            R::Found { user } => self.registered(&user, false),
             R::TrunkState { name, up: true } => tracing::info!(trunk = &*name, "the trunk is up"),
             R::TrunkState { name, up: false } => tracing::error!(trunk = &*name, "the trunk is down"),
             R::Unregistered { user } => {

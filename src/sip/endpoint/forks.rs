@@ -1,14 +1,22 @@
-//! One call to a user with several telephones: all ring, and who answers first has it. To whoever asked it is one dialog.
+//! One call to a user, however many telephones they have: all ring, and who answers first has it. To whoever asked it is one dialog.
 
 use super::Endpoint;
+use super::outward::Route;
 use crate::model::Time;
-use crate::sip::api::{DialogId, Invite, NotReachable, Output, Reason, Report, Target};
+use crate::sip::api::{DialogId, Flow, Invite, NotReachable, Output, Reason, Report};
 use crate::sip::dialog::{Cancel, Stage};
 use std::collections::BTreeMap;
 
 /// The telephones that ring for one call.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Fork {
+    user: String,
+    /// What they are asked.
+    invite: Invite,
+    /// All that were asked, by their contacts.
+    asked: Vec<String>,
+    /// No other is asked any more.
+    given_up: bool,
     /// Each by its own dialog, and whether it alerts somebody.
     rings: BTreeMap<DialogId, bool>,
     /// The last word, or the answer, has been said: what else comes is nobody's business.
@@ -37,12 +45,13 @@ impl Forks {
                 self.tidy(dialog);
                 (Some(report), others, Some(Reason::CompletedElsewhere))
             }
-            Report::Alerting { dialog, .. } if self.of.contains_key(&dialog) => {
+            Report::Alerting { dialog, sdp } if self.of.contains_key(&dialog) => {
                 let head = self.of[&dialog];
                 let fork = self.calls.get_mut(&head).expect("it rings for a call");
                 fork.rings.insert(dialog, true);
                 // Several telephones' early sound cannot all be heard.
-                ((!fork.told).then_some(Report::Alerting { dialog: head, sdp: None }), Vec::new(), None)
+                let sdp = sdp.filter(|_| fork.asked.len() == 1);
+                ((!fork.told).then_some(Report::Alerting { dialog: head, sdp }), Vec::new(), None)
             }
             Report::Refused { dialog, code } if self.of.contains_key(&dialog) => self.ended(dialog, Some(code), false),
             Report::Timeout { dialog } if self.of.contains_key(&dialog) => self.ended(dialog, None, false),
@@ -90,27 +99,48 @@ fn telling(code: u16) -> u8 {
 
 impl Endpoint {
     /// Calls every telephone that a user has registered.
-    pub(super) fn invite_all(&mut self, now: Time, user: &str, invite: &Invite, out: &mut Vec<Output>) -> Result<DialogId, NotReachable> {
-        let ways: Vec<_> = self.registrar.bindings(user).iter().map(|binding| (binding.uri.clone(), binding.flow)).collect();
+    pub(super) fn invite_all(&mut self, now: Time, user: String, invite: Invite, out: &mut Vec<Output>) -> Result<DialogId, NotReachable> {
         self.last_dialog += 1;
         let head = DialogId(self.last_dialog);
-        let mut fork = Fork::default();
-        for (uri, flow) in ways {
-            let Ok(ring) = self.invite(now, Invite { target: Target::Direct { uri, flow }, ..invite.clone() }, out) else { continue };
-            self.dialogs.get_mut(&ring).expect("just made").pinned = true;
-            self.forks.of.insert(ring, head);
-            fork.rings.insert(ring, false);
-        }
-        if fork.rings.is_empty() {
+        let (asked, rings) = (Vec::new(), BTreeMap::new());
+        let fork = Fork { user, invite, asked, given_up: false, rings, told: false, code: None, late: false };
+        self.forks.calls.insert(head, fork);
+        self.ring_all(now, head, out);
+        if self.forks.calls[&head].rings.is_empty() {
+            self.forks.calls.remove(&head);
             return Err(NotReachable);
         }
-        self.forks.calls.insert(head, fork);
         Ok(head)
+    }
+
+    /// A telephone that registers while its user is called rings, too: the one that rang before may be dead.
+    pub(super) fn ring_newcomers(&mut self, now: Time, user: &str, out: &mut Vec<Output>) {
+        let open = self.forks.calls.iter().filter(|(_, fork)| fork.user == user && !fork.told && !fork.given_up);
+        for head in open.map(|(head, _)| *head).collect::<Vec<_>>() {
+            self.ring_all(now, head, out);
+        }
+    }
+
+    /// Rings whichever of the user's telephones has not been asked.
+    fn ring_all(&mut self, now: Time, head: DialogId, out: &mut Vec<Output>) {
+        let Fork { user, invite, asked, .. } = &self.forks.calls[&head];
+        let (user, invite) = (user.clone(), invite.clone());
+        let fresh = self.registrar.bindings(&user).iter().filter(|binding| !asked.contains(&binding.uri));
+        let fresh: Vec<(String, Flow)> = fresh.map(|binding| (binding.uri.clone(), binding.flow)).collect();
+        for (uri, flow) in fresh {
+            let route = Route::to_contact(&user, uri.clone(), flow);
+            let Ok(ring) = self.invite_by(now, route, invite.clone(), out) else { continue };
+            self.forks.of.insert(ring, head);
+            let fork = self.forks.calls.get_mut(&head).expect("just seen");
+            fork.rings.insert(ring, false);
+            fork.asked.push(uri);
+        }
     }
 
     /// A telephone has answered: if it is the first of its call, its dialog is the call's from now on.
     pub(super) fn first_answer(&mut self, ring: DialogId) -> DialogId {
         let Some(head) = self.forks.of.get(&ring).copied() else { return ring };
+        self.settle_on_peer(ring, 200);
         let fork = self.forks.calls.get_mut(&head).expect("it rings for a call");
         let Some(Stage::Outgoing { invite, cancel: Cancel::No, .. }) = self.dialogs.get(&ring).map(|dialog| dialog.stage) else {
             return ring;
@@ -127,7 +157,8 @@ impl Endpoint {
 
     /// Gives up a call that rings at several telephones; false if this is none.
     pub(super) fn cancel_all(&mut self, now: Time, head: DialogId, reason: Option<Reason>, out: &mut Vec<Output>) -> bool {
-        let Some(fork) = self.forks.calls.get(&head).filter(|fork| !fork.told) else { return false };
+        let Some(fork) = self.forks.calls.get_mut(&head).filter(|fork| !fork.told) else { return false };
+        fork.given_up = true;
         for ring in fork.rings.keys().copied().collect::<Vec<_>>() {
             self.cancel(now, ring, reason, out);
         }

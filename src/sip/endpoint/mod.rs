@@ -280,7 +280,7 @@ impl Endpoint {
                 Timer::Session(dialog) => self.session_due(now, dialog, out),
                 Timer::ReliableResend(dialog) => self.resend_reliable(now, dialog, out),
                 Timer::ReliableEnd(dialog) => self.reliable_unacknowledged(now, dialog, out),
-                Timer::PeerPatience(dialog) => self.patience_ends(now, dialog, out),
+                Timer::Patience(dialog) => self.patience_ends(now, dialog, out),
             }
         }
         self.join_forks(now, from, out);
@@ -370,9 +370,7 @@ impl Endpoint {
             self.timers.set(&mut reliable.resend, None, Timer::ReliableResend(id));
             self.timers.set(&mut reliable.end, None, Timer::ReliableEnd(id));
         }
-        if let Some(attempt) = &mut dialog.attempt {
-            self.timers.set(&mut attempt.patience, None, Timer::PeerPatience(id));
-        }
+        self.timers.set(&mut dialog.patience, None, Timer::Patience(id));
         if let Some(answer) = &mut dialog.answer {
             self.timers.set(&mut answer.resend, None, Timer::AnswerResend(id));
             self.timers.set(&mut answer.end, None, Timer::AnswerEnd(id));

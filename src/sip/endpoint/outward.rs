@@ -21,12 +21,19 @@ pub(super) const PEER_PATIENCE: Duration = Duration::from_secs(4);
 const PROOFS_MAX: u8 = 3;
 
 /// Where an INVITE of ours goes.
-struct Route {
+pub(super) struct Route {
     uri: String,
     to: String,
     flow: Flow,
     pinned: bool,
     attempt: Option<Attempt>,
+}
+
+impl Route {
+    /// To one of a user's telephones.
+    pub(super) fn to_contact(user: &str, uri: String, flow: Flow) -> Route {
+        Route { uri, to: address_of("", user, &flow), flow, pinned: true, attempt: None }
+    }
 }
 
 impl Endpoint {
@@ -42,16 +49,23 @@ impl Endpoint {
 
     /// Calls somebody. One of Established, Refused and Timeout follows, unless the call is given up.
     pub fn invite(&mut self, now: Time, invite: Invite, out: &mut Vec<Output>) -> Result<DialogId, NotReachable> {
+        let route = match &invite.target {
+            Target::Station(user) => {
+                let user = user.clone();
+                return self.invite_all(now, user, invite, out);
+            }
+            Target::Trunk { trunk, user } => self.route_to_trunk(trunk, user)?,
+            Target::Direct { uri, flow } => Route { to: format!("<{uri}>"), uri: uri.clone(), flow: *flow, pinned: false, attempt: None },
+        };
+        self.invite_by(now, route, invite, out)
+    }
+
+    /// Calls somebody by this route.
+    pub(super) fn invite_by(&mut self, now: Time, route: Route, invite: Invite, out: &mut Vec<Output>) -> Result<DialogId, NotReachable> {
         if self.is_full() || self.dialogs.len() >= self.settings.limits.dialogs {
             self.counts.overloaded += 1;
             return Err(NotReachable);
         }
-        if let Target::Station(user) = &invite.target
-            && self.registrar.bindings(user).len() > 1
-        {
-            return self.invite_all(now, user, &invite, out);
-        }
-        let route = self.route(&invite.target)?;
         let from = address_of(&invite.caller_name, &invite.from_user, &route.flow);
         let call_id = format!("{:016x}{:016x}", self.random.draw(), self.random.draw());
         let key = ClientKey { branch: self.random.draw(), cancel: false };
@@ -79,26 +93,14 @@ impl Endpoint {
         Ok(id)
     }
 
-    fn route(&self, target: &Target) -> Result<Route, NotReachable> {
-        match target {
-            Target::Station(user) => {
-                let binding = self.registrar.newest(user).ok_or(NotReachable)?;
-                let (uri, flow) = (binding.uri.clone(), binding.flow);
-                Ok(Route { uri, to: address_of("", user, &flow), flow, pinned: true, attempt: None })
-            }
-            Target::Trunk { trunk, user } => {
-                let peers = self.trunks.peers(trunk);
-                let mut ways = peers.iter().filter_map(|peer| Some((*peer, self.flow_to(peer)?)));
-                let (first, flow) = ways.next().ok_or(NotReachable)?;
-                let others = ways.map(|(peer, _)| peer).collect();
-                let uri = peer_uri(user, &first);
-                let attempt = Attempt { trunk: trunk.clone(), user: user.clone(), others, patience: None };
-                Ok(Route { to: format!("<{uri}>"), uri, flow, pinned: false, attempt: Some(attempt) })
-            }
-            Target::Direct { uri, flow } => {
-                Ok(Route { to: format!("<{uri}>"), uri: uri.clone(), flow: *flow, pinned: false, attempt: None })
-            }
-        }
+    fn route_to_trunk(&self, trunk: &Arc<str>, user: &str) -> Result<Route, NotReachable> {
+        let peers = self.trunks.peers(trunk);
+        let mut ways = peers.iter().filter_map(|peer| Some((*peer, self.flow_to(peer)?)));
+        let (first, flow) = ways.next().ok_or(NotReachable)?;
+        let others = ways.map(|(peer, _)| peer).collect();
+        let uri = peer_uri(user, &first);
+        let attempt = Attempt { trunk: trunk.clone(), user: user.to_string(), others };
+        Ok(Route { to: format!("<{uri}>"), uri, flow, pinned: false, attempt: Some(attempt) })
     }
 
     /// The flow to a peer, from our own address of its family.
@@ -107,21 +109,23 @@ impl Endpoint {
         Some(Flow { local: *local, remote: peer.address, transport: peer.transport })
     }
 
-    /// While there is another peer to try, this one has only so long to show itself.
+    /// A telephone has only so long to show itself, and a trunk's peer while there is another to try.
     fn be_patient(&mut self, now: Time, id: DialogId) {
-        let Some(attempt) = self.dialogs.get_mut(&id).and_then(|dialog| dialog.attempt.as_mut()) else { return };
-        let until = (!attempt.others.is_empty()).then(|| now + PEER_PATIENCE);
-        self.timers.set(&mut attempt.patience, until, Timer::PeerPatience(id));
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        let span = match &dialog.attempt {
+            Some(attempt) => (!attempt.others.is_empty()).then_some(PEER_PATIENCE),
+            None => dialog.pinned.then_some(self.settings.limits.probe),
+        };
+        self.timers.set(&mut dialog.patience, span.map(|span| now + span), Timer::Patience(id));
     }
 
-    /// The peer has shown itself: no other is tried while it works. After 100 it may still say that it is overloaded; after more than
-    /// that the call stays with it.
+    /// Whom we call has shown itself: no other peer is tried while it works. After 100 it may still say that it is overloaded; after more
+    /// than that the call stays with it.
     pub(super) fn settle_on_peer(&mut self, id: DialogId, code: u16) {
-        if let Some(attempt) = self.dialogs.get_mut(&id).and_then(|dialog| dialog.attempt.as_mut()) {
-            self.timers.set(&mut attempt.patience, None, Timer::PeerPatience(id));
-            if code > 100 {
-                attempt.others.clear();
-            }
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        self.timers.set(&mut dialog.patience, None, Timer::Patience(id));
+        if let Some(attempt) = dialog.attempt.as_mut().filter(|_| code > 100) {
+            attempt.others.clear();
         }
     }
 
@@ -150,11 +154,21 @@ impl Endpoint {
         true
     }
 
-    /// The peer has been silent for long enough.
+    /// Whom we call has been silent for long enough.
     pub(super) fn patience_ends(&mut self, now: Time, id: DialogId, out: &mut Vec<Output>) {
-        if let Some(attempt) = self.dialogs.get_mut(&id).and_then(|dialog| dialog.attempt.as_mut()) {
-            attempt.patience = None;
-            self.try_next_peer(now, id, out);
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        dialog.patience = None;
+        match dialog.stage {
+            _ if dialog.attempt.is_some() => drop(self.try_next_peer(now, id, out)),
+            Stage::Outgoing { invite, .. } => {
+                // The INVITE is still repeated without its dialog: an answer tells that the telephone is there after all.
+                if let Some(client) = self.clients.get_mut(invite) {
+                    client.dialog = None;
+                }
+                self.remove(id);
+                out.push(Output::Report(Report::Timeout { dialog: id }));
+            }
+            Stage::Incoming(_) | Stage::Up | Stage::Closing => {}
         }
     }
 
@@ -206,8 +220,11 @@ impl Endpoint {
         }
     }
 
-    /// Something comes of an INVITE that went to another peer since: nobody wants it.
+    /// Something comes of an INVITE that went to another peer since, or to a telephone that had been silent: nobody wants it.
     pub(super) fn handle_abandoned(&mut self, now: Time, response: &Response, out: &mut Vec<Output>) {
+        if let Some(client) = self.clients.get(response.key).filter(|client| client.trunk.is_none()) {
+            out.extend(self.registrar.users_on(&client.home).map(|user| Output::Report(Report::Found { user: user.to_string() })));
+        }
         if response.code < 200 && self.clients.get(ClientKey { cancel: true, ..response.key }).is_none() {
             self.send_cancel(now, response.key, None, out);
         } else if (200..300).contains(&response.code) {

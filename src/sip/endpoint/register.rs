@@ -39,6 +39,7 @@ impl Endpoint {
             let _ = write!(contacts, "Contact: <{}>;expires={}\r\n", binding.uri, binding.expires.since(now).as_secs());
         }
         self.answer_once(now, &request, 200, &contacts, out);
+        self.ring_newcomers(now, &user, out);
         let asked = request.message.has(Header::Contact);
         match (before, self.is_registered(&user)) {
             (fresh, true) if asked => out.push(Output::Report(Report::Registered { user, fresh: !fresh, flow: request.flow })),
