@@ -8,6 +8,7 @@ mod explain;
 mod headroom;
 mod journal;
 mod legs;
+mod names;
 mod outward;
 mod pins;
 pub mod recover;
@@ -30,6 +31,7 @@ use crate::model::{CallId, LegId, Time};
 use crate::sip::{self, Arrival, Endpoint, Lines, Random};
 use crate::store::{MasterKey, Recorder, Store};
 use headroom::Headroom;
+use names::Names;
 use reload::{InForce, Reload};
 use sinks::Sinks;
 use std::sync::Arc;
@@ -48,6 +50,8 @@ const VIEW_EVERY: Duration = Duration::from_millis(100);
 const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// A node that stops stays so long for the answers to its BYEs: two retransmissions.
 const FAREWELL: Duration = Duration::from_millis(1600);
+/// And so long at most until the registrars at which we are have forgotten us.
+const LEAVE: Duration = Duration::from_secs(2);
 /// The core's state is checked against its own rules so often.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 /// With more calls alive than this the check would hold the line up: it waits for a quieter moment.
@@ -60,6 +64,8 @@ pub(crate) enum Message {
     Ask(Question),
     /// Another configuration.
     Reload(Box<Reload>),
+    /// Where names lead now.
+    Names(names::Addresses),
     /// No new calls from now on; those alive go on.
     Drain,
     /// Ends every leg, closes every record, and says so.
@@ -105,6 +111,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
     };
     let (listen, transports, streams) = (server.sip.listen.clone(), settings::transports(&server), settings::streams(&server));
     let mut endpoint = Endpoint::new(settings::sip(&server, &centre), Random::system());
+    let names = Names::start(inbox.downgrade(), settings::names(&server))?;
     let thread = std::thread::Builder::new()
         .name("signalling".into())
         .spawn(move || {
@@ -121,7 +128,9 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
                 let _ = bound.send(Ok(lines.locals()[0]));
                 let board = Switchboard::new(start, endpoint, media, sinks, recorder, people);
                 let now = Instant::now();
-                Loop { configs, board, lines, messages, heard, views, shown: now, changed: true, renewed: now, checked: now }.run().await;
+                let own =
+                    Loop { configs, board, lines, names, messages, heard, views, shown: now, changed: true, renewed: now, checked: now };
+                own.run().await;
             });
         })
         .map_err(|error| format!("thread: {error}"))?;
@@ -135,6 +144,7 @@ struct Loop {
     configs: watch::Sender<Arc<InForce>>,
     board: Switchboard,
     lines: Lines,
+    names: Names,
     messages: mpsc::Receiver<Message>,
     heard: mpsc::UnboundedReceiver<media::Event>,
     views: watch::Sender<Arc<View>>,
@@ -200,6 +210,10 @@ impl Loop {
             Message::Event(event) => self.board.event(event, send),
             Message::Ask(question) => return question(&self.board.core, self.board.clock.now(), self.board.edges(self.messages.len())),
             Message::Reload(reload) => self.reload(*reload),
+            Message::Names(addresses) => {
+                self.board.endpoint.set_trunks(settings::trunks(&self.configs.borrow().loaded.server, &addresses));
+                self.names.known = addresses;
+            }
             Message::Drain => self.board.endpoint.drain(),
             Message::Stop(_) => unreachable!("stopping ends the loop"),
         }
@@ -231,7 +245,9 @@ impl Loop {
     }
 
     fn reload(&mut self, reload: Reload) {
-        let Reload { loaded, sip, library, taken } = reload;
+        let Reload { loaded, mut sip, library, taken } = reload;
+        sip.trunks = settings::trunks(&loaded.server, &self.names.known);
+        self.names.want(settings::names(&loaded.server));
         self.lines.set_limits(settings::streams(&loaded.server));
         self.board.reconfigure(&loaded, sip, library, &mut |flow, bytes| self.lines.send(flow, bytes));
         self.in_force(loaded);
@@ -255,9 +271,12 @@ impl Loop {
     /// Ends every call, waits until what was said has been answered or said again, and writes the last record.
     async fn stop(mut self, done: oneshot::Sender<()>) {
         let anybody = self.board.end_all(&mut |flow, bytes| self.lines.send(flow, bytes));
+        let leaves = self.board.leave_trunks(&mut |flow, bytes| self.lines.send(flow, bytes));
         let mut room = vec![0; sip::transport::DATAGRAM_MAX];
-        let end = Instant::now() + if anybody { FAREWELL } else { Duration::ZERO };
-        while Instant::now() < end {
+        let begun = Instant::now();
+        let farewell = begun + if anybody { FAREWELL } else { Duration::ZERO };
+        let end = if leaves { farewell.max(begun + LEAVE) } else { farewell };
+        while Instant::now() < farewell || self.board.endpoint.is_leaving() && Instant::now() < end {
             let nap = self.nap().min(end.saturating_duration_since(Instant::now()));
             if let Ok(arrival) = tokio::time::timeout(nap, self.lines.next(&mut room)).await {
                 self.arrived(arrival, &mut room);

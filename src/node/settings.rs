@@ -1,25 +1,17 @@
 //! The configuration in each edge's own words: edges never import one another, so nobody else can say it.
 
+use super::names::Addresses;
 use crate::acd::Config;
+use crate::config::trunks::{Host, Peer};
 use crate::config::{OnRegister, Secret, Server, Transports};
 use crate::model::AgentId;
 use crate::{media, sip};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
     let realm = server.sip.realm.to_string();
-    let trunk = |trunk: &crate::config::Trunk| sip::Trunk {
-        name: trunk.name.clone(),
-        addresses: trunk.addresses.clone(),
-        peers: trunk.peers.iter().map(peer).collect(),
-        register: trunk.register.as_ref().map(|own| sip::Registration {
-            registrar: peer(&own.registrar),
-            domain: own.domain.clone(),
-            seconds: seconds(own.lifetime),
-        }),
-        health: trunk.health.map(|own| sip::Health { every: own.every, misses: own.misses }),
-        account: trunk.account.as_ref().map(|own| sip::Account { user: own.user.clone(), password: own.password.0.clone() }),
-    };
     let user = |(agent, account): (&crate::model::AgentId, &crate::config::Credentials)| {
         let user = agent.to_string();
         let credentials = sip::Credentials::new(&user, &realm, &account.password.0);
@@ -27,7 +19,7 @@ pub fn sip(server: &Server, centre: &Config) -> sip::Settings {
     };
     let limits = &server.sip.limits;
     sip::Settings {
-        trunks: server.sip.trunks.iter().map(trunk).collect(),
+        trunks: trunks(server, &Addresses::new()),
         numbers: Some(centre.numbers.keys().map(|number| number.to_string()).collect()),
         users: server.agents.iter().map(user).collect(),
         sessions: sip::Sessions { interval: seconds(server.sip.session_expires), least: seconds(server.sip.session_min) },
@@ -53,8 +45,43 @@ fn seconds(span: std::time::Duration) -> u32 {
     u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
 }
 
-fn peer(peer: &crate::config::trunks::Peer) -> sip::Peer {
-    sip::Peer { address: peer.address, transport: if peer.tcp { sip::Transport::Tcp } else { sip::Transport::Udp } }
+/// The names that somebody must look up.
+pub fn names(server: &Server) -> BTreeSet<Arc<str>> {
+    server.sip.trunks.iter().flat_map(crate::config::Trunk::names).cloned().collect()
+}
+
+/// The trunks, as far as their names are known.
+pub fn trunks(server: &Server, known: &Addresses) -> Vec<sip::Trunk> {
+    server.sip.trunks.iter().map(|own| trunk(own, server, known)).collect()
+}
+
+fn trunk(own: &crate::config::Trunk, server: &Server, known: &Addresses) -> sip::Trunk {
+    let addresses = |peer: &Peer| peer_addresses(peer, server, known);
+    let peers: Vec<sip::Peer> = own.peers.iter().flat_map(addresses).collect();
+    let register = own.register.as_ref().and_then(|register| {
+        let registrar = addresses(&register.registrar).into_iter().next()?;
+        Some(sip::Registration { registrar, domain: register.domain.clone(), seconds: seconds(register.lifetime) })
+    });
+    sip::Trunk {
+        name: own.name.clone(),
+        addresses: own.addresses.clone(),
+        unknown: !own.peers.is_empty() && peers.is_empty() || own.register.is_some() != register.is_some(),
+        peers,
+        register,
+        health: own.health.map(|own| sip::Health { every: own.every, misses: own.misses }),
+        account: own.account.as_ref().map(|own| sip::Account { user: own.user.clone(), password: own.password.0.clone() }),
+    }
+}
+
+/// Of the families that we speak; all that a name leads to, one after the other.
+fn peer_addresses(peer: &Peer, server: &Server, known: &Addresses) -> Vec<sip::Peer> {
+    let transport = if peer.tcp { sip::Transport::Tcp } else { sip::Transport::Udp };
+    let at = |address: IpAddr| sip::Peer { address: SocketAddr::new(address, peer.port), transport };
+    let spoken = |address: &&IpAddr| server.sip.listen.iter().any(|own| own.is_ipv4() == address.is_ipv4());
+    match &peer.host {
+        Host::Address(address) => vec![at(*address)],
+        Host::Name(name) => known.get(name).into_iter().flatten().filter(spoken).map(|address| at(*address)).collect(),
+    }
 }
 
 /// What carries SIP.

@@ -204,6 +204,8 @@ pub struct Trunk {
     pub register: Option<Registration>,
     /// How its peers are asked whether they are there; without, they are taken to be.
     pub health: Option<Health>,
+    /// It has a name that leads nowhere yet: it is down.
+    pub unknown: bool,
 }
 
 impl Trunk {

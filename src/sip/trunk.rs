@@ -51,6 +51,15 @@ struct Registered {
     cseq: u32,
     failures: u32,
     asked: bool,
+    stay: Stay,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    Stays,
+    /// It is asked to forget us.
+    Leaves,
+    Left,
 }
 
 #[derive(Debug)]
@@ -72,6 +81,7 @@ impl State {
             cseq: 0,
             failures: 0,
             asked: false,
+            stay: Stay::Stays,
         });
         let mut state = State { trunk: trunk.clone(), peers: trunk.peers.iter().map(peer).collect(), registered, up: false };
         state.up = state.is_up();
@@ -81,7 +91,7 @@ impl State {
     /// A trunk is up while one of its peers is, and while we are registered there if we are to be.
     fn is_up(&self) -> bool {
         let reachable = self.peers.is_empty() || self.peers.iter().any(|peer| peer.up);
-        reachable && self.registered.as_ref().is_none_or(|registered| registered.until.is_some())
+        reachable && !self.trunk.unknown && self.registered.as_ref().is_none_or(|registered| registered.until.is_some())
     }
 
     fn next(&self) -> Option<Time> {
@@ -98,13 +108,35 @@ pub struct Trunks {
 }
 
 impl Trunks {
-    /// Takes these trunks; what is known of one that stays as it was is kept.
+    /// Takes these trunks; what is known of one that stays as it was is kept. Of another it is the number of the last REGISTER, since
+    /// its registrar may be the same.
     pub fn configure(&mut self, trunks: &[Trunk]) {
         let mut old = std::mem::take(&mut self.table);
         for trunk in trunks {
-            let kept = old.remove(&trunk.name).filter(|state| state.trunk == *trunk);
-            self.table.insert(trunk.name.clone(), kept.unwrap_or_else(|| State::new(trunk)));
+            let before = old.remove(&trunk.name);
+            let said = before.as_ref().and_then(|state| state.registered.as_ref()).map_or(0, |own| own.cseq);
+            let state = before.filter(|state| state.trunk == *trunk).unwrap_or_else(|| {
+                let mut new = State::new(trunk);
+                new.registered.iter_mut().for_each(|own| own.cseq = said);
+                new
+            });
+            self.table.insert(trunk.name.clone(), state);
         }
+    }
+
+    /// Asks every registrar that may know us to forget us; true if there is any.
+    pub fn leave(&mut self, now: Time) -> bool {
+        for own in self.table.values_mut().filter_map(|state| state.registered.as_mut()) {
+            if own.until.is_some() || own.asked {
+                (own.stay, own.until, own.asked, own.due, own.seconds) = (Stay::Leaves, None, false, now, 0);
+            }
+        }
+        self.is_leaving()
+    }
+
+    /// Whether a registrar has not answered yet that it has forgotten us.
+    pub fn is_leaving(&self) -> bool {
+        self.table.values().filter_map(|state| state.registered.as_ref()).any(|own| own.stay == Stay::Leaves)
     }
 
     pub fn get(&self, name: &str) -> Option<&Trunk> {
@@ -177,6 +209,11 @@ impl Trunks {
             return;
         };
         let Some(own) = &mut state.registered else { return };
+        if own.stay != Stay::Stays {
+            // What was asked before says nothing of it; nothing more is asked after it, whatever the answer.
+            own.stay = if cseq < own.cseq { own.stay } else { Stay::Left };
+            return note(&name, state, changed);
+        }
         (own.asked, own.cseq) = (false, own.cseq.max(cseq));
         match outcome {
             Outcome::Registered(seconds) => {
@@ -272,6 +309,38 @@ mod tests {
         trunks.due(at(540), &mut changed);
         trunks.registered(at(540), "t", 0, Outcome::TooBrief(900), &mut changed);
         assert_eq!(cseq(trunks.due(at(540), &mut changed)), (8, 900));
+    }
+
+    #[test]
+    fn who_leaves_is_forgotten_once_and_registers_no_more() {
+        let register = Some(Registration { registrar: peer(9), domain: "d".to_string(), seconds: 600 });
+        let mut trunks = trunks(Trunk { register, ..Trunk::default() });
+        let mut changed = Vec::new();
+        assert!(!trunks.leave(at(0)), "nobody knows us yet");
+        trunks.due(at(0), &mut changed);
+        trunks.registered(at(0), "t", 1, Outcome::Registered(100), &mut changed);
+        trunks.due(at(80), &mut changed);
+        assert!(trunks.leave(at(81)));
+        assert!(matches!(trunks.due(at(81), &mut changed)[..], [Errand::Register { seconds: 0, cseq: 3, .. }]));
+        trunks.registered(at(81), "t", 2, Outcome::Registered(100), &mut changed);
+        assert!(trunks.is_leaving(), "that was the answer to the one before");
+        trunks.registered(at(81), "t", 4, Outcome::Registered(0), &mut changed);
+        assert!(!trunks.is_leaving() && trunks.next().is_none() && trunks.due(at(900), &mut changed).is_empty());
+    }
+
+    #[test]
+    fn a_trunk_that_is_known_by_another_address_registers_there_with_the_next_number() {
+        let register = |n| Some(Registration { registrar: peer(n), domain: "d".to_string(), seconds: 600 });
+        let trunk = |n| Trunk { name: "t".into(), register: register(n), ..Trunk::default() };
+        let mut trunks = trunks(trunk(8));
+        trunks.due(at(0), &mut Vec::new());
+        trunks.configure(&[Trunk { register: None, unknown: true, ..trunk(8) }]);
+        assert_eq!(trunks.states().map(|(_, up)| up).collect::<Vec<_>>(), [false], "without an address it is down");
+        trunks.configure(&[trunk(9)]);
+        let asked = trunks.due(at(1), &mut Vec::new());
+        assert!(matches!(&asked[..], [Errand::Register { registration, .. }] if registration.registrar == peer(9)), "{asked:?}");
+        trunks.configure(&[trunk(8)]);
+        assert!(matches!(trunks.due(at(2), &mut Vec::new())[..], [Errand::Register { cseq: 2, .. }]));
     }
 
     #[test]

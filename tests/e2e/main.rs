@@ -7,6 +7,7 @@ mod drained;
 mod ear;
 mod fault;
 mod linphone;
+mod names;
 mod network;
 mod outward;
 mod phone;

@@ -330,6 +330,13 @@ impl Switchboard {
         !callers.is_empty()
     }
 
+    /// Leaves the registrars of the trunks; true while one has not answered.
+    pub fn leave_trunks(&mut self, send: &mut impl FnMut(sip::Flow, &[u8])) -> bool {
+        let leaving = self.endpoint.leave_trunks(self.clock.now(), &mut self.outputs);
+        self.settle(send);
+        leaving
+    }
+
     // ── the loop within ──
 
     fn settle(&mut self, send: &mut impl FnMut(sip::Flow, &[u8])) {

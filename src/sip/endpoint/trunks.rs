@@ -2,7 +2,7 @@
 
 use super::{Endpoint, Response};
 use crate::model::Time;
-use crate::sip::api::{Output, Peer, Registration, Report};
+use crate::sip::api::{Output, Peer, Registration, Report, Trunk};
 use crate::sip::dialog::Dialog;
 use crate::sip::key::ClientKey;
 use crate::sip::message::{Core, Header, Message, NameAddr, list, number};
@@ -15,6 +15,23 @@ impl Endpoint {
     /// Each trunk, and whether it is up.
     pub fn trunks(&self) -> impl Iterator<Item = (&Arc<str>, bool)> {
         self.trunks.states()
+    }
+
+    /// Takes trunks whose addresses have changed; what is known of those that stay as they were is kept.
+    pub fn set_trunks(&mut self, trunks: Vec<Trunk>) {
+        self.trunks.configure(&trunks);
+        self.settings.trunks = trunks;
+    }
+
+    /// Asks every registrar at which we are to forget us (RFC 3261 §10.2.2); true while one has not answered.
+    pub fn leave_trunks(&mut self, now: Time, out: &mut Vec<Output>) -> bool {
+        self.trunks.leave(now);
+        self.run_errands(now, out);
+        self.is_leaving()
+    }
+
+    pub fn is_leaving(&self) -> bool {
+        self.trunks.is_leaving()
     }
 
     pub(super) fn run_errands(&mut self, now: Time, out: &mut Vec<Output>) {
