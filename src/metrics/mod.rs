@@ -4,6 +4,7 @@
 //! the API or the board. Edges count their own affairs here. One recorder a centre, none global: several centres run in one process.
 
 mod centre;
+mod process;
 pub mod series;
 mod text;
 
@@ -172,6 +173,7 @@ impl Metrics {
         let mut text = String::with_capacity(128 * 1024);
         self.centre(config, &View { at: view.at.max(now), ..view.clone() }, edges.calls_refused, &mut text);
         self.edges(edges);
+        self.process(&mut text);
         self.core_handle.write(&mut text, series::CORE_HANDLE);
         self.dispatch.write(&mut text, series::DISPATCH);
         self.jitter.write(&mut text, series::RTP_JITTER);

@@ -158,6 +158,12 @@ pub const CALLS_MAX: Series = ("careline_calls_max", "Calls that may be in the c
 pub const DRAINING: Series = ("careline_draining", "1 while the centre takes no new calls, because it was told to stop; else 0.");
 pub const MEDIA_ROOM: Series = ("careline_media_sessions_max", "Media sessions for which there are ports.");
 pub const BUILD_INFO: Series = ("careline_build_info", "1, labelled with the version that runs.");
+pub const PROCESS_CPU: Series = ("process_cpu_seconds_total", "Processor time that the process has used, in user and system mode.");
+pub const PROCESS_START: Series = ("process_start_time_seconds", "When the process began: seconds since 1970.");
+pub const PROCESS_MEMORY: Series =
+    ("process_resident_memory_bytes", "Memory of the process that is in the machine's own, not swapped out.");
+pub const PROCESS_FILES: Series = ("process_open_fds", "Files and sockets that the process has open.");
+pub const PROCESS_FILES_MAX: Series = ("process_max_fds", "Files and sockets that it may have open.");
 
 pub const COUNTERS: &[Series] = &[
     CORE_RECOVERIES,
@@ -189,8 +195,8 @@ pub const COUNTERS: &[Series] = &[
     RELOADS,
 ];
 
-/// The recorder's counters are whole numbers: this one is written beside them.
-pub const SECONDS: &[Series] = &[AGENT_STATE_TIME];
+/// The recorder's counters are whole numbers: these are written beside them.
+pub const SECONDS: &[Series] = &[AGENT_STATE_TIME, PROCESS_CPU];
 
 pub const GAUGES: &[Series] = &[
     JOURNAL_LAG,
@@ -215,6 +221,10 @@ pub const GAUGES: &[Series] = &[
     CONFIGURED,
     DRAINING,
     BUILD_INFO,
+    PROCESS_START,
+    PROCESS_MEMORY,
+    PROCESS_FILES,
+    PROCESS_FILES_MAX,
 ];
 
 pub const HISTOGRAMS: &[Series] = &[WAIT, HANDLE, TALK, HOLD, WRAP_UP, CORE_HANDLE, DISPATCH, RTP_JITTER, RTP_ROUND_TRIP, MOS];

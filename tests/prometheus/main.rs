@@ -12,10 +12,10 @@ fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/prometheus")
 }
 
-/// The series of Careline that an expression names, histograms by the name of the whole.
+/// The series of Careline and of its process that an expression names, histograms by the name of the whole.
 fn series_in(expression: &str) -> Vec<String> {
     let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
-    let ours = words.filter(|word| word.starts_with("careline_"));
+    let ours = words.filter(|word| word.starts_with("careline_") || word.starts_with("process_"));
     let histograms = careline::metrics::series::HISTOGRAMS;
     ours.map(|word| {
         let whole = ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end));
