@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod flow;
 pub mod load;
+mod panics;
 pub mod recording;
 pub mod replay;
 pub mod serve;
@@ -42,6 +43,7 @@ enum Command {
 }
 
 pub fn main() -> ExitCode {
+    panics::withhold();
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),

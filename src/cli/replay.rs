@@ -4,7 +4,7 @@ mod export;
 mod people;
 mod summary;
 
-use super::failed;
+use super::{failed, panics};
 use crate::acd::{Command, Event};
 use crate::model::Time;
 use crate::store::MasterKey;
@@ -76,6 +76,7 @@ fn export_to(reader: Reader, out: &Path) -> Result<Option<String>, String> {
 /// open nothing.
 fn open(key: Option<&Path>, file: &Path) -> Result<Reader, String> {
     if let Some(reader) = Reader::open_export(file).map_err(|error| error.to_string())? {
+        panics::tell_all();
         return Ok(reader);
     }
     let file = std::path::absolute(file).map_err(|error| error.to_string())?;

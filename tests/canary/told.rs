@@ -3,8 +3,14 @@
 use super::birds::{DIGITS, FROM, NAME, PASSWORD, PIN, TOKEN, found};
 use super::centre::{Centre, configure};
 use super::line::{Caller, Station};
-use std::path::Path;
+use careline::acd::event::LEGS_OF_THE_CORE;
+use careline::acd::{Acd, Event};
+use careline::model::{CallId, LegId, Phi};
+use careline::store::MasterKey;
+use careline::store::journal::{Checkpoint, Journal, Settings};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 const BILLING_IN_SPANISH: &str = "+13125550102";
 
@@ -18,6 +24,69 @@ fn view(centre: &Centre, what: &str) -> String {
         }
         assert!(std::time::Instant::now() < end, "the view never had {what}: {view}");
     }
+}
+
+/// What a command of the program's says, on both of its outputs.
+fn says(args: &[&str], code: i32) -> Vec<u8> {
+    let output = Command::new(env!("CARGO_BIN_EXE_careline")).args(args).output().expect("it runs");
+    let said = [output.stdout, output.stderr].concat();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {}", String::from_utf8_lossy(&said));
+    said
+}
+
+/// What `careline status` says of a centre that runs, to who may ask it and to who may not.
+fn status(centre: &Centre) -> Vec<u8> {
+    let config = centre.directory.to_string_lossy().into_owned();
+    let stranger = configure("canary-stranger", &[("[http]", "[http] # another token")]);
+    std::fs::write(stranger.join("token"), "another-token-altogether").expect("the test's directory takes a file");
+    let refused = says(&["status", "--config", &stranger.to_string_lossy()], 1);
+    [says(&["status", "--config", &config], 0), says(&["status", "--config", &config, "--json"], 0), refused].concat()
+}
+
+/// The journal, told again and exported; and what is said of a call that no core bears, set aside with its caller.
+fn replayed(directory: &Path) -> Vec<(&'static str, Vec<u8>)> {
+    let data = directory.join("data");
+    let journal = careline::store::journal::files(&data).remove(0);
+    let aside = set_aside(&data);
+    let (journal, aside) = (journal.to_string_lossy().into_owned(), aside.to_string_lossy().into_owned());
+    let out = |name: &str| directory.join(name).to_string_lossy().into_owned();
+    let (exported, fault) = (out("exported"), out("exported-fault"));
+    let commands = says(&["replay", &journal, "--commands"], 0);
+    assert!(String::from_utf8_lossy(&commands).contains("digits_entered"), "keys were pressed in it");
+    let mut told =
+        vec![("the journal's commands", commands), ("an export's summary", says(&["replay", &journal, "--export", &exported], 0))];
+    told.push(("an export", std::fs::read(&exported).expect("it was written")));
+    told.push(("an export, replayed", says(&["replay", &exported, "--commands"], 0)));
+    let fails = says(&["replay", &aside, "--commands"], 1);
+    assert!(String::from_utf8_lossy(&fails).contains("the shell's legs have numbers below"), "says what failed");
+    told.push(("a fault, replayed", fails));
+    told.push(("the export of a fault, as it is made", says(&["replay", &aside, "--export", &fault], 0)));
+    told.push(("the export of a fault", std::fs::read(&fault).expect("it was written")));
+    told.push(("the export of a fault, replayed", says(&["replay", &fault], 1)));
+    told
+}
+
+/// A file of the quarantine with the birds' owner in it.
+fn set_aside(data: &Path) -> PathBuf {
+    let key = MasterKey::find(None, data).expect("the centre has a key");
+    let loaded = careline::config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config")).expect("the shipped centre is good");
+    let settings = Settings { roll: 1 << 20, keep: Duration::from_secs(3600), size: 8 << 20 };
+    let elsewhere = data.join("aside");
+    let mut journal = Journal::new(&elsewhere, &key, settings).expect("the test's directory takes a file");
+    let (core, sources) = (Acd::new(loaded.centre.clone()), &*loaded.sources);
+    let state =
+        || Checkpoint { at: loaded.at, next_call: 1, sources, configured_at: loaded.at, contacts: Vec::new(), pieces: core.checkpoint() };
+    journal.begin(state());
+    // The core numbers these legs itself.
+    let event =
+        Event::CallArrived { call: CallId(1), leg: LegId(LEGS_OF_THE_CORE), from: Phi(FROM.into()), to: Phi(BILLING_IN_SPANISH.into()) };
+    journal.told(loaded.at, &event);
+    let event = journal.not_taken();
+    let file = journal.quarantine(state(), &event).expect("it is set aside");
+    // Where a centre would have it: the key lies two above.
+    let place = data.join("quarantine").join(file.file_name().expect("a file"));
+    std::fs::create_dir_all(data.join("quarantine")).and_then(|()| std::fs::rename(&file, &place)).expect("it can be moved");
+    place
 }
 
 /// What the birds' owner, a stranger and a supervisor are answered when they ask wrongly.
@@ -58,6 +127,7 @@ fn nobody_is_told_who_called_what_they_pressed_or_what_opens_a_door() {
     let during = view(&centre, "\"talking\":1");
     let mut told = vec![("the view", during.into_bytes()), ("the process", centre.process())];
     told.push(("why an agent is idle", centre.ask("GET /api/v1/why-idle/1004", TOKEN, "").into_bytes()));
+    told.push(("the status", status(&centre)));
     told.push(("error answers by HTTP", refusals(&centre).into_bytes()));
     let mut stranger = Caller::new("127.14.4.4", "+13125550198");
     for (method, more, code) in [("INVITE", "", 404), ("INVITE", "Require: 100rel-not\r\n", 420), ("PUBLISH", "", 405), ("BYE", "", 481)] {
@@ -78,8 +148,11 @@ fn nobody_is_told_who_called_what_they_pressed_or_what_opens_a_door() {
     centre.signal("-TERM");
     centre.ends();
     let log = String::from_utf8_lossy(&centre.written).into_owned();
-    assert!(log.contains("DEBUG"), "the log has more than the usual: {log}");
+    for line in ["TRACE", "DEBUG", "told event=CallArrived", "told event=DigitsEntered", "asked command=CloseRecord"] {
+        assert!(log.contains(line), "the log has everything: no {line} in {log}");
+    }
     told.push(("the log", std::mem::take(&mut centre.written)));
+    told.extend(replayed(&centre.directory));
 
     let mut leaks = Vec::new();
     for (place, bytes) in &told {

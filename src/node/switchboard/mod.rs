@@ -363,6 +363,10 @@ impl Switchboard {
         let mut commands = std::mem::take(&mut self.commands);
         let (now, name) = (self.clock.now(), event.name());
         self.book.told(now, &event);
+        // A configuration is as long as a book, and stands in the journal.
+        if !matches!(event, Event::ConfigChanged(_)) {
+            tracing::trace!(?event, "told");
+        }
         let begun = Instant::now();
         let handled = catch_unwind(AssertUnwindSafe(|| self.core.handle(now, event, &mut commands)));
         self.sinks.handled(name, begun.elapsed());
@@ -373,6 +377,7 @@ impl Switchboard {
         }
         self.book.taken(&commands);
         for command in commands.drain(..) {
+            tracing::trace!(?command, "asked");
             self.obey(command);
         }
         self.commands = commands;
