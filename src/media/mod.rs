@@ -4,6 +4,7 @@
 pub mod codec;
 mod command;
 pub mod event;
+mod homes;
 mod keys;
 pub mod library;
 mod mix;
@@ -28,8 +29,8 @@ pub use library::Library;
 
 use crate::model::{CallId, Hearing, LegId, OfferId, PlayId, Prompt};
 use command::Command;
+use homes::Homes;
 use session::{Shared, Sockets};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -85,8 +86,7 @@ pub struct Media {
     library: Arc<Library>,
     workers: Vec<worker::Handle>,
     totals: Arc<Totals>,
-    /// Which worker a leg lives with.
-    homes: BTreeMap<LegId, usize>,
+    homes: Homes,
 }
 
 impl Media {
@@ -105,7 +105,8 @@ impl Media {
         let shared = Arc::new(Shared { hold_music, tones, totals: totals.clone(), silence: settings.silence.as_micros() as u64 });
         let start = |index| Worker::start(index, shared.clone(), events.clone());
         let workers = (0..settings.workers).map(start).collect::<io::Result<Vec<_>>>()?;
-        Ok(Media { addresses: settings.addresses, first_port, pairs, next_pair: 0, library, workers, homes: BTreeMap::new(), totals })
+        let homes = Homes::new(workers.len());
+        Ok(Media { addresses: settings.addresses, first_port, pairs, next_pair: 0, library, workers, homes, totals })
     }
 
     /// Opens a leg's sockets at our first address, and gives the address of its RTP. Both legs of a call share a worker.
@@ -117,9 +118,7 @@ impl Media {
     pub fn open_towards(&mut self, call: CallId, leg: LegId, party: IpAddr) -> Result<SocketAddr, OpenError> {
         let own = self.addresses.iter().find(|address| address.is_ipv4() == party.to_canonical().is_ipv4());
         let (address, sockets) = self.bind(*own.unwrap_or(&self.addresses[0]))?;
-        let home = (call.0 % self.workers.len() as u64) as usize;
-        assert!(self.homes.insert(leg, home).is_none(), "leg {leg} is opened once");
-        self.workers[home].send(Command::Open { call, leg, sockets });
+        self.workers[self.homes.enter(call, leg)].send(Command::Open { call, leg, sockets });
         Ok(address)
     }
 
@@ -169,7 +168,7 @@ impl Media {
 
     /// Who of a call hears whom; a leg without a row hears nobody. With an offer `Event::Joined` follows when it is in force.
     pub fn hear(&self, call: CallId, hearing: Hearing, offer: Option<OfferId>) {
-        self.home(call).send(Command::Hear { call, hearing, offer });
+        self.tell(self.homes.of_call(call), Command::Hear { call, hearing, offer });
     }
 
     /// Tapes what the legs of a call say to one another, the first on the left, until told to stop or until one of them closes. What is
@@ -179,23 +178,23 @@ impl Media {
     }
 
     pub fn pause_recording(&self, call: CallId, paused: bool) {
-        self.home(call).send(Command::PauseRecording { call, paused });
+        self.tell(self.homes.of_call(call), Command::PauseRecording { call, paused });
     }
 
     pub fn stop_recording(&self, call: CallId) {
-        self.home(call).send(Command::StopRecording { call });
+        self.tell(self.homes.of_call(call), Command::StopRecording { call });
     }
 
     /// Closes the leg's sockets; `Event::Closed` follows. A leg that was never open is ignored.
     pub fn close(&mut self, leg: LegId) {
-        if let Some(home) = self.homes.remove(&leg) {
+        if let Some(home) = self.homes.leave(leg) {
             self.workers[home].send(Command::Close { leg });
         }
     }
 
     /// Legs that are open.
     pub fn sessions(&self) -> usize {
-        self.homes.len()
+        self.homes.legs()
     }
 
     /// Legs for which there are ports.
@@ -208,20 +207,20 @@ impl Media {
         &self.totals
     }
 
-    fn home(&self, call: CallId) -> &worker::Handle {
-        &self.workers[(call.0 % self.workers.len() as u64) as usize]
+    fn send(&self, leg: LegId, command: Command) {
+        self.tell(self.homes.of_leg(leg), command);
     }
 
-    fn send(&self, leg: LegId, command: Command) {
-        match self.homes.get(&leg) {
-            Some(home) => self.workers[*home].send(command),
-            None => tracing::debug!(%leg, "a command for a leg that is closed"),
+    fn tell(&self, home: Option<usize>, command: Command) {
+        match home {
+            Some(home) => self.workers[home].send(command),
+            None => tracing::debug!("a command for legs that are closed"),
         }
     }
 
     /// The next free pair of ports. The kernel is the judge of what is free: others may use ports of the range too.
     fn bind(&mut self, address: IpAddr) -> Result<(SocketAddr, Sockets), OpenError> {
-        if self.homes.len() >= self.pairs {
+        if self.homes.legs() >= self.pairs {
             return Err(OpenError::OutOfPorts);
         }
         for _ in 0..self.pairs {

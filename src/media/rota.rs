@@ -1,7 +1,8 @@
 //! Who has a turn in which slot of the clock, and who may send something in it: the rest need no turn in time.
 
-/// Slots of the clock.
-pub const SLOTS: u64 = 20;
+/// Slots of the clock: few, so that many packets leave at one waking; enough that those of one slot, half a millisecond's work for a full
+/// worker, keep no packet waiting that is to be forwarded.
+pub const SLOTS: u64 = 5;
 /// Who sends nothing is looked at once in so many rounds of the clock, for their reports and their silence.
 const LOOK_EVERY: u64 = 8;
 
@@ -17,7 +18,7 @@ pub struct Rota {
 impl Rota {
     /// Gives an index a turn, in the slot with the fewest.
     pub fn enter(&mut self, index: u32) {
-        let slot = (0..self.slots.len()).min_by_key(|slot| self.slots[*slot].len()).expect("there are twenty");
+        let slot = (0..self.slots.len()).min_by_key(|slot| self.slots[*slot].len()).expect("there are some");
         self.slots[slot].push(index);
         self.places.resize(self.places.len().max(index as usize + 1), (0, false));
         self.places[index as usize] = (slot as u8, false);
@@ -59,23 +60,23 @@ mod tests {
         for index in 0..40 {
             rota.enter(index);
         }
+        let each = 40 / SLOTS as usize;
         assert_eq!(rota.next_busy(3), None);
         rota.mark(25, true);
         rota.mark(25, true);
-        let slot = (0..SLOTS).find(|slot| (0..2).any(|at| rota.turn(*slot, at).unwrap().0 == 25)).unwrap();
+        let slot = (0..SLOTS).find(|slot| (0..each).any(|at| rota.turn(*slot, at).unwrap().0 == 25)).unwrap();
         assert_eq!(rota.next_busy(slot + 1), Some(slot + SLOTS));
         let mut turns = [0; 40];
         for slot in 0..SLOTS * LOOK_EVERY {
-            let (a, b) = (rota.turn(slot, 0).unwrap(), rota.turn(slot, 1).unwrap());
-            for (index, _) in [a, b].into_iter().filter(|(_, turn)| *turn) {
+            for (index, _) in (0..each).map(|at| rota.turn(slot, at).unwrap()).filter(|(_, turn)| *turn) {
                 turns[index as usize] += 1;
             }
         }
-        let each: Vec<u64> = (0..40).map(|index| if index == 25 { LOOK_EVERY } else { 1 }).collect();
-        assert_eq!(turns[..], each[..]);
+        let due: Vec<u64> = (0..40).map(|index| if index == 25 { LOOK_EVERY } else { 1 }).collect();
+        assert_eq!(turns[..], due[..]);
         rota.leave(25);
         assert_eq!(rota.next_busy(0), None);
-        assert!((0..SLOTS).all(|slot| rota.turn(slot, 0).is_none_or(|(index, _)| index != 25)));
+        assert!((0..SLOTS).all(|slot| (0..each).all(|at| rota.turn(slot, at).is_none_or(|(index, _)| index != 25))));
         rota.enter(25);
         assert_eq!(rota.next_busy(0), None, "an index that comes again begins quiet");
     }

@@ -1,5 +1,5 @@
-//! A media worker: one thread with its sessions, their sockets and one clock of 20 ms, in twenty slots of 1 ms over which sessions are
-//! spread. Nothing is allocated while sound flows. A panic costs the one session that it happened in.
+//! A media worker: one thread with its sessions, their sockets and one clock of 20 ms, in a few slots over which sessions are spread.
+//! Nothing is allocated while sound flows. A panic costs the one session that it happened in.
 
 use super::codec;
 use super::command::Command;
@@ -21,7 +21,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The length of a slot of the clock, in µs.
-const SLOT: u64 = 1000;
+const SLOT: u64 = 20_000 / SLOTS;
 /// A clock that is later than this many slots (the machine slept) goes on from now; listeners' timestamps jump with it.
 const LATEST: u64 = 5 * SLOTS;
 /// Who sends nothing of its own is looked at so often, in slots, for its reports and its silence: less than `LATEST`.
