@@ -3,6 +3,9 @@
 use std::fmt::Write;
 use std::process::Command;
 
+/// What is known of where a row's cost goes, a line each: `- *words of the row*: …`. It stands on the page beside a row that is missed.
+const PROFILES: &str = include_str!("../../loadtest/PROFILES.md");
+
 /// What a figure is to be.
 #[derive(Clone, Copy, Debug)]
 pub enum Reach {
@@ -126,5 +129,19 @@ pub fn page(circumstances: &str, repeats: usize, rows: &[Row]) -> String {
         let figures = rows.iter().filter(|row| row.words == words).count();
         writeln!(page, "- `{words}` ({figures} {})", if figures == 1 { "figure" } else { "figures" }).expect("a string takes all");
     }
+    page.push_str(&missed(rows));
     page
+}
+
+/// The rows that are missed, each with its profile; nothing where none is.
+fn missed(rows: &[Row]) -> String {
+    let named = |line: &'static str| Some((line.strip_prefix("- *")?.split_once("*: ")?.0, line));
+    let profiles: Vec<_> = PROFILES.lines().filter_map(named).collect();
+    let mut lines: Vec<String> = Vec::new();
+    for row in rows.iter().filter(|row| row.missed()) {
+        let known = profiles.iter().find(|(name, _)| row.what.contains(name)).map(|(_, line)| line.to_string());
+        lines.push(known.unwrap_or_else(|| format!("- *{}*: not looked into yet.", row.what)));
+    }
+    lines.dedup();
+    if lines.is_empty() { String::new() } else { format!("\n## Rows that are missed\n\n{}\n", lines.join("\n")) }
 }
