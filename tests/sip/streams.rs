@@ -102,6 +102,46 @@ fn what_is_too_big_for_a_datagram_goes_by_tcp_or_comes_back_to_it() {
     assert_eq!(sent(&out)[0].0, station, "the peer is not asked again at once");
 }
 
+/// Its connection is lost while it is asked to go on: it is asked again, where it is by then.
+#[test]
+fn a_refresh_outlives_its_connection() {
+    for (allow, method) in [("Allow: INVITE, UPDATE\r\n", "UPDATE"), ("Allow: INVITE\r\n", "INVITE")] {
+        let mut endpoint = endpoint();
+        let (old, new) = (tcp("192.0.2.8:40001"), tcp("192.0.2.8:40002"));
+        let contact = "Contact: <sip:t@127.0.0.9:5090;transport=tcp>\r\n";
+        register(&mut endpoint, START, old, "a", contact);
+        let mut out = Vec::new();
+        let invite = Invite { sdp: Some(OFFER.to_vec()), ..Invite::to(Target::Station("1001".to_string())) };
+        let dialog = endpoint.invite(START, invite, &mut out).unwrap();
+        let Output::Send { bytes, .. } = out.remove(0) else { panic!() };
+        let ok = response(&String::from_utf8_lossy(&bytes), "200 OK", "t", allow, ANSWER);
+        assert!(matches!(hand(&mut endpoint, START, old, &ok).1[..], [Report::Established { .. }]));
+        endpoint.handle_timer(START + ms(900_000), &mut out);
+        assert!(sent(&out).iter().any(|(flow, text)| *flow == old && text.starts_with(method)), "{out:?}");
+        out.clear();
+        endpoint.handle_closed(START + ms(900_100), old, &mut out);
+        let ended = |out: &[Output]| out.iter().any(|output| matches!(output, Output::Report(Report::Ended { .. })));
+        assert!(!ended(&out), "{method}: {out:?}");
+        register(&mut endpoint, START + ms(901_000), new, "b", contact);
+        out.clear();
+        endpoint.handle_timer(START + ms(905_100), &mut out);
+        assert!(sent(&out).iter().any(|(flow, text)| *flow == new && text.starts_with(method)), "{method}: {out:?}");
+        // Who never comes back is not waited for.
+        endpoint.handle_closed(START + ms(905_200), new, &mut out);
+        let mut over = None;
+        for second in 906..1_800 {
+            out.clear();
+            endpoint.handle_timer(START + ms(second * 1000), &mut out);
+            for (flow, _) in sent(&out) {
+                endpoint.handle_closed(START + ms(second * 1000), flow, &mut out);
+            }
+            over = over.or(ended(&out).then_some(second));
+        }
+        assert_eq!((over, endpoint.dialogs()), (Some(1768), 0), "{method}");
+        endpoint.bye(START + ms(1_800_000), dialog, &mut out);
+    }
+}
+
 /// A telephone that was asked by a connection that is lost rings for nobody any more: it is not asked anew by datagrams.
 #[test]
 fn what_was_given_up_does_not_come_back_by_datagrams() {

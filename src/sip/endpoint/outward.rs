@@ -214,8 +214,11 @@ impl Endpoint {
     pub(super) fn flow_failed(&mut self, now: Time, flow: &Flow, out: &mut Vec<Output>) {
         for (key, kind, dialog) in self.clients.open_on(flow) {
             let elsewhere = kind == Kind::Invite && dialog.is_some_and(|id| self.try_next_peer(now, id, out));
-            if let Some(client) = self.clients.fail(key, &mut self.timers).filter(|_| !elsewhere) {
-                self.unanswered(now, &client, out);
+            let Some(client) = self.clients.fail(key, &mut self.timers).filter(|_| !elsewhere) else { continue };
+            match (kind, client.dialog) {
+                (Kind::Update, Some(id)) => self.refresh_refused(now, id, None),
+                (Kind::Reinvite, Some(id)) => self.reoffer_failed(now, id, out),
+                _ => self.unanswered(now, &client, out),
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Endpoint, Response};
 use crate::model::Time;
-use crate::sip::api::{DialogId, Output};
+use crate::sip::api::{DialogId, Output, Report};
 use crate::sip::dialog::{Cancel, Stage};
 use crate::sip::key::ClientKey;
 use crate::sip::message::{Core, Header, Message, number};
@@ -89,6 +89,19 @@ impl Endpoint {
         let Some(session) = self.dialogs.get_mut(&id).and_then(|dialog| dialog.session.as_mut()) else { return };
         let next = session.end.min(now + wait.unwrap_or(AGAIN));
         self.timers.set(&mut session.timer, Some(next), Timer::Session(id));
+    }
+
+    /// The way to the peer was lost under a re-INVITE of ours: the call goes on as it was (RFC 5057 §5.1: as after a 503).
+    pub(super) fn reoffer_failed(&mut self, now: Time, id: DialogId, out: &mut Vec<Output>) {
+        let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        dialog.reoffer_out = None;
+        match std::mem::take(&mut dialog.refreshes) {
+            true => self.refresh_refused(now, id, None),
+            false if dialog.stage == Stage::Up && !dialog.hang_up => {
+                out.push(Output::Report(Report::ReofferRefused { dialog: id, code: 503 }))
+            }
+            false => {}
+        }
     }
 
     /// The answer to an UPDATE of ours.
