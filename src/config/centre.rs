@@ -23,6 +23,7 @@ pub const ROOT_FIELDS: &[Field] = &[
     Field::required("queues", Kind::Map, "every queue, by its name"),
     Field::required("agents", Kind::Map, "every agent, by their number"),
     Field::required("numbers", Kind::Map, "every number that callers dial"),
+    Field::optional("codes", Kind::Map, "what agents dial for the services of the house"),
     Field::optional("outward", Kind::Map, "what agents may dial; anything else is refused"),
     Field::optional("locations", Kind::Map, "where stations are, for emergency calls"),
 ];
@@ -34,7 +35,7 @@ pub const SKILL_FIELDS: &[Field] = &[
 pub const AGENT_FIELDS: &[Field] = &[
     Field::required("name", Kind::Text, "as colleagues know them"),
     Field::required("password", Kind::Text, "of their station"),
-    Field::optional("pin", Kind::Text, "four to twelve digits: who logs in by telephone (`*10`) proves it with them"),
+    Field::optional("pin", Kind::Text, "four to twelve digits: who logs in by telephone (`codes`) proves it with them"),
     Field::required("skills", Kind::Map, "each skill with its proficiency, 1 to 10"),
     Field::required("queues", Kind::Map, "each queue with the agent's own preference: 1 is served first"),
     Field::optional("language", Kind::Name, "of whispers and confirmations"),

@@ -1,9 +1,9 @@
 //! The reference manual of `careline.toml`, printed from the tables by which it is read.
 
-use super::{calendars, centre, journal, ladder, outward, queues, recording, server, trunks};
+use super::{calendars, centre, codes, journal, ladder, outward, queues, recording, server, trunks};
 use crate::model::schema::{Field, table};
 
-const BLOCKS: [(&str, &[Field]); 20] = [
+const BLOCKS: [(&str, &[Field]); 21] = [
     ("The file", centre::ROOT_FIELDS),
     ("[centre]", server::CENTRE_FIELDS),
     ("[sip]", server::SIP_FIELDS),
@@ -20,6 +20,7 @@ const BLOCKS: [(&str, &[Field]); 20] = [
     ("`comfort` of a queue", queues::COMFORT_FIELDS),
     ("`reserve` of a queue", queues::RESERVE_FIELDS),
     ("A rung of a queue's `escalation`", ladder::FIELDS),
+    ("[codes]", codes::FIELDS),
     ("[outward.NAME]", outward::FIELDS),
     ("[locations.NAME]", outward::LOCATION_FIELDS),
     ("[agents.NUMBER]", centre::AGENT_FIELDS),

@@ -3,6 +3,7 @@
 pub mod again;
 pub mod calendars;
 pub mod centre;
+pub mod codes;
 pub mod flows;
 pub mod journal;
 pub mod ladder;
@@ -130,6 +131,7 @@ fn read_centre(now: Time, origin: &Origin, flow: Option<&Path>, problems: &mut V
     let mut server = server?;
     let agents = built.agents.keys().copied().collect();
     server.outward = outward::read(&sources.root, &server.sip.trunks, &agents, problems, &mut built.warnings);
+    server.codes = codes::read(&sources.root, &server.outward, problems)?;
     built.warnings.sort();
     built.warnings.dedup();
     let parts = Parts::of(&sources.root, &sources.flows, &server.prompts_dir);

@@ -4,6 +4,7 @@ use super::journal::{self, Journal};
 use super::outward::Outward;
 use super::secret::{Secret, secret};
 use super::trunks::{self, Trunk};
+use crate::leg::code::Plan;
 use crate::model::schema::{Field, Kind, Reader};
 use crate::model::tree::Node;
 use crate::model::{AgentId, Problem};
@@ -28,6 +29,7 @@ pub struct Server {
     pub prompts_dir: PathBuf,
     pub agents: BTreeMap<AgentId, Credentials>,
     pub outward: Outward,
+    pub codes: Plan,
     pub on_register: OnRegister,
     /// How long calls alive may go on in a centre that is told to stop.
     pub drain: Duration,
@@ -217,6 +219,7 @@ pub fn read(root: &Node, dir: &Path, problems: &mut Vec<Problem>) -> Option<Serv
         prompts_dir: prompts_dir?,
         agents: BTreeMap::new(),
         outward: Outward::default(),
+        codes: Plan::default(),
         on_register: on_register?,
         memory_reserve: memory_reserve? << 20,
         drain: drain?,

@@ -1,4 +1,4 @@
-//! What a station asks for by dialling a code: `*10` logs in, `*11` is ready, and so on. One machine a call; it asks for what it needs,
+//! What a station asks for by dialling a code: `*10`, as shipped, logs in, `*11` is ready, and so on. One machine a call; it asks for what it needs,
 //! wishes, and speaks what became of the wish. It knows prompts by name and nobody's state.
 
 use crate::model::Time;
@@ -7,17 +7,12 @@ use std::time::Duration;
 /// What is dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// `*10`
     LogIn,
-    /// `*11`
     Ready,
-    /// `*12`, or with its key at once: `*121`.
+    /// `*12`, as shipped, or with its key at once: `*121`.
     NotReady(Option<Pause>),
-    /// `*13`
     EndWrapUp,
-    /// `*14`
     LogOut,
-    /// `*43`
     Echo,
     /// 911, where no emergency call can go out.
     NoEmergency,
@@ -25,20 +20,47 @@ pub enum Code {
     Refused,
 }
 
-impl Code {
-    pub fn of(dialled: &str) -> Option<Code> {
-        Some(match dialled {
-            "*10" => Code::LogIn,
-            "*11" => Code::Ready,
-            "*12" => Code::NotReady(None),
-            "*13" => Code::EndWrapUp,
-            "*14" => Code::LogOut,
-            "*43" => Code::Echo,
-            _ => {
-                let [key] = dialled.strip_prefix("*12")?.as_bytes() else { return None };
-                Code::NotReady(Some(Pause::of(char::from(*key))?))
-            }
-        })
+/// What is dialled for each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub log_in: String,
+    pub ready: String,
+    pub not_ready: String,
+    pub end_wrap_up: String,
+    pub log_out: String,
+    pub echo: String,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        let [log_in, ready, not_ready, end_wrap_up, log_out, echo] = ["*10", "*11", "*12", "*13", "*14", "*43"].map(String::from);
+        Plan { log_in, ready, not_ready, end_wrap_up, log_out, echo }
+    }
+}
+
+impl Plan {
+    /// The code that is dialled so, if any.
+    pub fn code(&self, dialled: &str) -> Option<Code> {
+        self.all().into_iter().find(|(own, _)| own == dialled).map(|(_, code)| code)
+    }
+
+    /// Everything that can be dialled; each is one thing alone if the plan is any good.
+    pub fn all(&self) -> Vec<(String, Code)> {
+        let whole = [
+            (&self.log_in, Code::LogIn),
+            (&self.ready, Code::Ready),
+            (&self.not_ready, Code::NotReady(None)),
+            (&self.end_wrap_up, Code::EndWrapUp),
+            (&self.log_out, Code::LogOut),
+            (&self.echo, Code::Echo),
+        ];
+        let with_key = ['1', '2', '3', '4'].map(|key| (format!("{}{key}", self.not_ready), Code::NotReady(Pause::of(key))));
+        whole.into_iter().map(|(dialled, code)| (dialled.clone(), code)).chain(with_key).collect()
+    }
+
+    /// Whether the words that say how to log in are true.
+    pub fn is_as_recorded(&self) -> bool {
+        self.log_in == Plan::default().log_in
     }
 }
 
@@ -100,8 +122,10 @@ pub enum Outcome {
     WrapUpEnded,
     NoWrapUp,
     LoggedOut,
-    /// Nobody is logged in at this station.
-    Nobody,
+    /// Nobody is logged in at this station; whether they would log in by the code that is recorded.
+    Nobody {
+        as_recorded: bool,
+    },
 }
 
 /// When what was granted begins.
@@ -125,7 +149,7 @@ pub enum Output {
 }
 
 /// Everything that a code speaks, beside the numbers; a centre has them in each of its languages.
-pub const PROMPTS: [&str; 21] = [
+pub const PROMPTS: [&str; 22] = [
     "agent_number",
     "agent_pin",
     "login_refused",
@@ -141,6 +165,7 @@ pub const PROMPTS: [&str; 21] = [
     "no_wrap_up",
     "logged_out",
     "nobody_here",
+    "how_to_log_in",
     "after_call",
     "after_wrap_up",
     "telephone_in_use",
@@ -331,7 +356,7 @@ impl CodeCall {
             Outcome::WrapUpEnded => ("wrap_up_ended", None),
             Outcome::NoWrapUp => ("no_wrap_up", None),
             Outcome::LoggedOut => ("logged_out", None),
-            Outcome::Nobody => ("nobody_here", None),
+            Outcome::Nobody { .. } => ("nobody_here", None),
         };
         let mut prompts = Vec::new();
         if let Some(count) = count {
@@ -339,6 +364,9 @@ impl CodeCall {
             prompts.extend(number(count));
         }
         prompts.push(spoken.to_string());
+        if outcome == (Outcome::Nobody { as_recorded: true }) {
+            prompts.push("how_to_log_in".to_string());
+        }
         match begins {
             Begins::Now => {}
             Begins::AfterCall => prompts.push("after_call".to_string()),
@@ -392,7 +420,7 @@ mod tests {
 
     impl Trial {
         fn dial(dialled: &str) -> Trial {
-            Trial { call: CodeCall::new(START, Code::of(dialled).expect("a code")), now: START }
+            Trial { call: CodeCall::new(START, Plan::default().code(dialled).expect("a code")), now: START }
         }
 
         fn give(&mut self, input: Input) -> String {
@@ -424,10 +452,12 @@ mod tests {
             Code::LogOut,
             Code::Echo,
         ];
-        assert_eq!(dialled.map(|dialled| Code::of(dialled).unwrap()), known);
+        assert_eq!(dialled.map(|dialled| Plan::default().code(dialled).unwrap()), known);
         for other in ["", "*", "10", "*1", "*100", "*125", "*1211", "+13125550100"] {
-            assert_eq!(Code::of(other), None, "{other}");
+            assert_eq!(Plan::default().code(other), None, "{other}");
         }
+        let own = Plan { not_ready: "712".into(), ..Plan::default() };
+        assert_eq!((own.code("7122"), own.code("*122")), (Some(Code::NotReady(Some(Pause::Meal))), None));
     }
 
     #[test]
@@ -508,7 +538,8 @@ mod tests {
             ("*13", "end wrap-up", Outcome::WrapUpEnded, "say wrap_up_ended"),
             ("*13", "end wrap-up", Outcome::NoWrapUp, "say no_wrap_up"),
             ("*14", "log out", Outcome::LoggedOut, "say logged_out"),
-            ("*14", "log out", Outcome::Nobody, "say nobody_here"),
+            ("*14", "log out", Outcome::Nobody { as_recorded: true }, "say nobody_here how_to_log_in"),
+            ("*14", "log out", Outcome::Nobody { as_recorded: false }, "say nobody_here"),
         ] {
             let mut trial = Trial::dial(dialled);
             assert_eq!(trial.give(Input::Answered), wish);

@@ -1,7 +1,7 @@
 //! The calls of codes that are alive, and when each wants to be woken.
 
 use super::pins::Pins;
-use crate::leg::code::CodeCall;
+use crate::leg::code::{CodeCall, Plan};
 use crate::model::{AgentId, CallId, Language, LegId, PlayId, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,8 @@ pub struct Codes {
     pub calls: BTreeMap<LegId, Line>,
     pub due: BTreeSet<(Time, LegId)>,
     pub pins: Pins,
+    /// What is dialled for each.
+    pub plan: Plan,
 }
 
 /// One of them.
@@ -26,8 +28,8 @@ pub struct Line {
 }
 
 impl Codes {
-    pub fn new(pins: Pins) -> Codes {
-        Codes { pins, ..Codes::default() }
+    pub fn new(pins: Pins, plan: Plan) -> Codes {
+        Codes { pins, plan, ..Codes::default() }
     }
 
     /// When the switchboard's `codes_due` must be called.

@@ -106,6 +106,7 @@ pub fn start(loaded: Loaded) -> Result<Centre, String> {
     let people = People {
         ready_on_register: settings::ready_on_register(&server),
         pins: pins::Pins::new(settings::pins(&server)),
+        codes: server.codes.clone(),
         outward: server.outward.clone(),
         headroom: Headroom::new(server.memory_reserve),
     };

@@ -19,7 +19,7 @@ impl Switchboard {
         let emergency = sip::EMERGENCY.contains(&&*to);
         let station = user.parse().map(AgentId).ok().filter(|station| self.core.agent_state(*station).is_some());
         let agent = station.and_then(|station| self.core.agent_at(station));
-        let code = Code::of(&to);
+        let code = self.codes.plan.code(&to);
         let out = agent.is_some_and(|agent| self.outward.route(agent, &to).is_some());
         let Some(station) = station.filter(|_| emergency || code.is_some() || out) else {
             self.forbidden += 1;

@@ -144,7 +144,9 @@ impl Switchboard {
         if let Wish::LogIn { number, pin } = wish {
             return (self.log_in(leg, station, &number, &pin), Begins::Now);
         }
-        let Some(agent) = self.core.agent_at(station) else { return (Outcome::Nobody, Begins::Now) };
+        let Some(agent) = self.core.agent_at(station) else {
+            return (Outcome::Nobody { as_recorded: self.codes.plan.is_as_recorded() }, Begins::Now);
+        };
         let state = self.core.agent_state(agent);
         let begins = match state {
             Some(AgentState::Offered(_)) if wish == Wish::LogOut => Begins::Now,

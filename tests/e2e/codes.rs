@@ -54,7 +54,7 @@ fn an_agent_logs_in_at_another_telephone_and_is_rung_there() {
     centre.agent(1005, "ready again", |state| state == AgentState::Ready);
     dial(&mut phone, &centre, "*14", &["es/logged_out"]);
     centre.agent(1005, "logged out", |state| state == AgentState::LoggedOut);
-    dial(&mut phone, &centre, "*11", &["en/nobody_here"]);
+    dial(&mut phone, &centre, "*11", &["en/nobody_here", "en/how_to_log_in"]);
     let [record] = &centre.stop()[..] else { panic!("codes leave no record") };
     assert_eq!(record.segments[0].agent, 1005);
 }
@@ -101,6 +101,61 @@ fn what_is_asked_in_a_call_begins_when_it_ends() {
     phone.press("3");
     phone.hears("the confirmation", |heard| says(heard, "es/on_training"));
     centre.agent(1005, "in training", |state| state == AgentState::NotReady(NotReadyReason::Training));
+}
+
+#[test]
+fn each_reason_is_a_key_and_ready_forgets_it() {
+    let network = Network::new();
+    let centre = Centre::start(&network, &[]);
+    let mut phone = Phone::start(&network, 1, 1002, TONE, centre.sip());
+    centre.agent(1002, "ready", |state| state == AgentState::Ready);
+    for (code, said, reason) in [
+        ("*121", "en/on_break", NotReadyReason::Break),
+        ("*122", "en/on_meal", NotReadyReason::Meal),
+        ("*123", "en/on_training", NotReadyReason::Training),
+        ("*124", "en/not_ready", NotReadyReason::Other),
+    ] {
+        dial(&mut phone, &centre, code, &[said]);
+        centre.agent(1002, said, |state| state == AgentState::NotReady(reason));
+    }
+    dial(&mut phone, &centre, "*11", &["en/missed_calls", "en/n0", "en/ready"]);
+    centre.agent(1002, "ready again", |state| state == AgentState::Ready);
+}
+
+/// The last word counts: first ready once more, then home.
+#[test]
+fn who_logs_out_in_a_call_is_logged_out_when_it_ends() {
+    let network = Network::new();
+    let centre = Centre::start(&network, &[("wrap_up = \"3s\"", "wrap_up = \"0s\"")]);
+    let mut phone = Phone::start_with_two_lines(&network, 1, 1005, TONE, centre.sip());
+    centre.agent(1005, "ready", |state| state == AgentState::Ready);
+    let caller = Caller::dial(&network, 3, centre.sip(), BILLING);
+    phone.rings();
+    phone.accept();
+    centre.agent(1005, "talking", |state| matches!(state, AgentState::Talking(_)));
+    dial(&mut phone, &centre, "*11", &["es/missed_calls", "es/n0", "es/ready", "es/after_call"]);
+    dial(&mut phone, &centre, "*14", &["es/logged_out", "es/after_call"]);
+    centre.agent(1005, "talking still", |state| matches!(state, AgentState::Talking(_)));
+    caller.hang_up();
+    centre.agent(1005, "logged out", |state| state == AgentState::LoggedOut);
+}
+
+/// Some telephones keep `*1x` to themselves: a centre may have other codes, which a reload takes too.
+#[test]
+fn a_centre_has_codes_of_its_own() {
+    let network = Network::new();
+    let centre = Centre::start(&network, &[("[http]", "[codes]\nlog_out = \"714\"\nready = \"711\"\n\n[http]")]);
+    let mut phone = Phone::start(&network, 1, 1002, TONE, centre.sip());
+    centre.agent(1002, "ready", |state| state == AgentState::Ready);
+    phone.is_refused("*14", centre.sip(), "en/number_refused");
+    dial(&mut phone, &centre, "714", &["en/logged_out"]);
+    centre.agent(1002, "logged out", |state| state == AgentState::LoggedOut);
+    centre.reload(&[("log_out = \"714\"", "log_out = \"*14\"\nlog_in = \"710\"")]).expect("it is good");
+    phone.is_refused("714", centre.sip(), "en/number_refused");
+    // How to log in would be told wrong.
+    dial(&mut phone, &centre, "711", &["en/nobody_here"]);
+    let heard = phone.heard();
+    assert!(!heard.iter().any(|call| says(call, "en/how_to_log_in")), "the code is another here");
 }
 
 #[test]

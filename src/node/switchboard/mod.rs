@@ -19,6 +19,7 @@ use super::sound::{self, Sound};
 use crate::acd::{self, Acd, AgentState, Command, Event, LegEnd};
 use crate::config::Loaded;
 use crate::config::outward::Outward;
+use crate::leg::code::Plan;
 use crate::leg::negotiate::{Codec, Local};
 use crate::leg::{Ending, Input, Order};
 use crate::media::{self, Library, Media};
@@ -46,6 +47,7 @@ struct HeldBack {
 pub struct People {
     pub ready_on_register: bool,
     pub pins: Pins,
+    pub codes: Plan,
     pub outward: Outward,
     pub headroom: Headroom,
 }
@@ -126,7 +128,7 @@ impl Switchboard {
             refused: 0,
             legs: Legs::default(),
             held_back: Vec::new(),
-            codes: Codes::new(people.pins),
+            codes: Codes::new(people.pins, people.codes),
             outward: people.outward,
             emergencies: BTreeMap::new(),
             calls_for_help: 0,
@@ -156,6 +158,7 @@ impl Switchboard {
         self.settle(send);
         self.ready_on_register = settings::ready_on_register(&loaded.server);
         self.codes.pins.set(settings::pins(&loaded.server));
+        self.codes.plan = loaded.server.codes.clone();
         self.outward = loaded.server.outward.clone();
         self.queues.extend(loaded.centre.queues.iter().map(|(id, queue)| (*id, queue.name.clone())));
         self.sinks.rename(&loaded.centre);
