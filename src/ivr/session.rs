@@ -69,19 +69,38 @@ impl Session {
     /// Whether the key that is pressed next will be part of an entry (`gather`), and after how many others; `None`: it will be a choice, or
     /// nothing. Whatever is being said is taken as heard, and keys pressed before as taken.
     pub fn next_key_enters(&self, world: &World<'_>, now: Time) -> Option<usize> {
-        let (mut ahead, mut ignored) = (self.clone(), Vec::new());
+        let ahead = self.clone().settled(world, now, &mut Vec::new());
+        let verb = world.flows.get(&ahead.flow)?.steps.get(&ahead.step)?;
+        let enters = matches!(verb, Verb::Gather(_)) && ahead.ahead.0.is_empty() && !ahead.confirming;
+        enters.then_some(ahead.entry.0.len())
+    }
+
+    /// The least digit that leads where this key does: of a choice itself, of a key that is none any other that is none.
+    pub fn least_key_like(&self, world: &World<'_>, now: Time, key: char) -> char {
+        let led = |key: char| {
+            let (mut session, mut out) = (self.clone(), Vec::new());
+            session.handle(world, now, Input::Key(key), &mut out);
+            (session.settled(world, now, &mut out), out)
+        };
+        let there = led(key);
+        ('0'..='9').find(|other| led(*other) == there).unwrap_or(key)
+    }
+
+    /// As it will be when what is being said has been heard, and keys pressed before have been taken.
+    fn settled(mut self, world: &World<'_>, now: Time, out: &mut Vec<Action>) -> Session {
         for _ in 0..Session::ACTIONS_MAX {
-            let verb = world.flows.get(&ahead.flow)?.steps.get(&ahead.step)?;
-            match verb {
-                Verb::Gather(_) if ahead.ahead.0.is_empty() => return (!ahead.confirming).then_some(ahead.entry.0.len()),
-                Verb::Menu(_) if ahead.ahead.0.is_empty() => return None,
-                Verb::Say(_) | Verb::Gather(_) | Verb::Menu(_) if ahead.phase == Phase::Speaking => {}
-                _ => return None,
+            let verb = world.flows.get(&self.flow).and_then(|flow| flow.steps.get(&self.step));
+            let goes_on = match verb {
+                Some(Verb::Say(_)) => true,
+                Some(Verb::Gather(_) | Verb::Menu(_)) => !self.ahead.0.is_empty(),
+                _ => false,
+            };
+            if !goes_on || self.phase != Phase::Speaking {
+                break;
             }
-            ahead.handle(world, now, Input::PlayDone, &mut ignored);
-            ignored.clear();
+            self.handle(world, now, Input::PlayDone, out);
         }
-        None
+        self
     }
 
     /// Goes from step to step until one waits.

@@ -1,7 +1,7 @@
 //! `careline replay --export`: the same journal with invented people, for whoever mends the program.
 //!
 //! Twice through the file. First the core is told what happened, and of every key it is asked whether it was a choice, which stays, or a digit
-//! of an entry. Then everything is told to a second core with people exchanged; it must come to the same commands.
+//! of an entry; one that was neither becomes another that is neither. Then everything is told to a second core with people exchanged; it must come to the same commands.
 
 use super::people::{Meet, People};
 use super::summary::{self, hex, line, moment};
@@ -13,7 +13,7 @@ use crate::ivr::{Input, Session, World};
 use crate::model::{CallId, LegId, Time};
 use crate::node::recover::{self, Fault, Replay};
 use crate::store::journal::{End, Export, Reader, Record};
-use crate::store::wire::Disguise;
+use crate::store::wire::{Disguise, Invent};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -40,19 +40,20 @@ pub struct Exported {
     pub end: End,
 }
 
-/// One key of an entry: which character, of which entry, and which digit of that.
+/// What a key was.
 #[derive(Clone, Copy)]
-struct Place {
-    character: usize,
-    entry: usize,
-    digit: usize,
+enum Pressed {
+    /// A digit of an entry: which entry, and which digit of it.
+    Digit { entry: usize, digit: usize },
+    /// A choice, or none; this one leads to the same.
+    Choice(char),
 }
 
 /// The keys that a session of the checkpoint holds.
 #[derive(Default)]
 struct Held {
     entry: Option<usize>,
-    ahead: Vec<Place>,
+    ahead: Vec<Pressed>,
 }
 
 /// What the first reading found.
@@ -63,7 +64,7 @@ struct Seen {
     /// The entry that each caller is at.
     open: BTreeMap<LegId, usize>,
     /// By the record's place in the file.
-    keys: BTreeMap<usize, Vec<Place>>,
+    keys: BTreeMap<usize, Vec<Pressed>>,
     held: BTreeMap<CallId, Held>,
     /// The commands of each event.
     came: Vec<[u8; 32]>,
@@ -167,6 +168,7 @@ impl Seen {
                 seen.people.house(truth.core.config());
             }
         }
+        seen.entries.iter().for_each(|entry| Meet(&mut seen.people).phi(&mut entry.clone()));
         if whole { Ok(seen) } else { Err("its state is not whole: torn while it was begun".into()) }
     }
 
@@ -196,8 +198,8 @@ impl Seen {
                 });
                 let core = late.as_ref().unwrap_or(core);
                 if let Some(session) = core.session(*leg) {
-                    let places = self.press(session.clone(), &core_world(core), *at, *leg, &digits.0);
-                    self.keys.insert(index, places);
+                    let pressed = self.press(session.clone(), &core_world(core), *at, *leg, &digits.0);
+                    self.keys.insert(index, pressed);
                 }
             }
             _ => {}
@@ -218,25 +220,28 @@ impl Seen {
         Held { entry, ahead: self.press(session, world, now, leg, &ahead) }
     }
 
-    /// Presses keys in a copy of a caller's session: those that are digits of an entry.
-    fn press(&mut self, mut session: Session, world: &World, now: Time, leg: LegId, keys: &str) -> Vec<Place> {
-        let mut places = Vec::new();
-        for (character, key) in keys.chars().enumerate() {
-            if !matches!(key, '*' | '#')
-                && let Some(before) = session.next_key_enters(world, now)
-            {
-                let open = self.open.get(&leg).copied().filter(|open| before > 0 && self.entries[*open].len() == before);
-                let entry = open.unwrap_or_else(|| {
-                    self.entries.push(String::new());
-                    self.entries.len() - 1
-                });
-                self.open.insert(leg, entry);
-                places.push(Place { character, entry, digit: self.entries[entry].len() });
-                self.entries[entry].push(key);
-            }
+    /// Presses keys in a copy of a caller's session: what each of them is.
+    fn press(&mut self, mut session: Session, world: &World, now: Time, leg: LegId, keys: &str) -> Vec<Pressed> {
+        let mut pressed = Vec::new();
+        for key in keys.chars() {
+            let enters = if matches!(key, '*' | '#') { None } else { session.next_key_enters(world, now) };
+            pressed.push(match enters {
+                Some(before) => {
+                    let open = self.open.get(&leg).copied().filter(|open| before > 0 && self.entries[*open].len() == before);
+                    let entry = open.unwrap_or_else(|| {
+                        self.entries.push(String::new());
+                        self.entries.len() - 1
+                    });
+                    self.open.insert(leg, entry);
+                    self.entries[entry].push(key);
+                    Pressed::Digit { entry, digit: self.entries[entry].len() - 1 }
+                }
+                None if matches!(key, '*' | '#') => Pressed::Choice(key),
+                None => Pressed::Choice(session.least_key_like(world, now, key)),
+            });
             session.handle(world, now, Input::Key(key), &mut Vec::new());
         }
-        places
+        pressed
     }
 
     /// The same record about nobody; `None`: it is left out.
@@ -259,8 +264,13 @@ impl Seen {
     fn other_event(&mut self, index: usize, event: &Event) -> Event {
         let mut other = event.clone();
         match &mut other {
-            // A choice in a menu is about nobody: it is what the caller's way says anyway.
-            Event::DigitsEntered { digits, .. } => digits.0 = self.other_keys(&digits.0, self.keys.get(&index).cloned().as_deref()),
+            // Where nobody asks for a key, each is as good as another.
+            Event::DigitsEntered { digits, .. } => {
+                digits.0 = match self.keys.remove(&index) {
+                    Some(pressed) => self.other_keys(&pressed),
+                    None => "0".repeat(digits.0.chars().count()),
+                }
+            }
             Event::Restored(piece) => {
                 let keys = if let Restored::Call(id, call) = &**piece { self.held_keys(*id, call.flow.as_ref()) } else { None };
                 piece.disguise(&mut self.people);
@@ -275,21 +285,19 @@ impl Seen {
         other
     }
 
-    /// Those of an entry exchanged; without any said to be of one, all as they are.
-    fn other_keys(&mut self, keys: &str, places: Option<&[Place]>) -> String {
-        let mut keys: Vec<char> = keys.chars().collect();
-        for place in places.unwrap_or_default() {
-            let entry = self.people.other(&self.entries[place.entry]);
-            keys[place.character] = entry.chars().nth(place.digit).unwrap_or('0');
-        }
-        keys.into_iter().collect()
+    fn other_keys(&mut self, pressed: &[Pressed]) -> String {
+        let mut other = |key: &Pressed| match key {
+            Pressed::Digit { entry, digit } => self.people.other(&self.entries[*entry]).chars().nth(*digit).unwrap_or('0'),
+            Pressed::Choice(key) => *key,
+        };
+        pressed.iter().map(&mut other).collect()
     }
 
     fn held_keys(&mut self, id: CallId, session: Option<&Session>) -> Option<(String, String)> {
         let (session, held) = (session?, self.held.remove(&id)?);
         let entry = held.entry.map(|entry| self.people.other(&self.entries[entry]));
         let entry = entry.map(|entry| entry.chars().take(session.entry.0.chars().count()).collect());
-        Some((entry.unwrap_or_default(), self.other_keys(&session.ahead.0, Some(&held.ahead))))
+        Some((entry.unwrap_or_default(), self.other_keys(&held.ahead)))
     }
 }
 

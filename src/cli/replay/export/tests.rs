@@ -1,13 +1,14 @@
 //! A busy morning full of people, and an export in which none of them is left.
 
 use super::*;
-use crate::acd::{LegEnd, Placed};
+use crate::acd::{LegEnd, Placed, storm};
 use crate::cli::replay::{open, tests::Run};
 use crate::config::{self, Loaded};
 use crate::model::{AgentId, Phi};
 use crate::store::MasterKey;
 use crate::store::journal::Contact as Registered;
 use crate::store::tests::Directory;
+use crate::store::wire::Wire;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -120,6 +121,20 @@ fn press(run: &mut Run, number: u64, keys: &str) {
     }
 }
 
+/// Enters numbers where a choice is asked for, while waiting, and when nobody listens any more.
+fn astray(run: &mut Run) {
+    arrives(run, 14, VIP, "+13125550100");
+    run.pass(2);
+    press(run, 14, "8 8 1 1 9 9 4 7 1 1 4 7 2175550142");
+    run.pass(20);
+    press(run, 14, "881199");
+    run.tell(Event::LegEnded { leg: LegId(14), cause: LegEnd::HungUp });
+    press(run, 14, "471147");
+    run.pass(20);
+    // Nobody is there.
+    arrives(run, 9, VIP, NOBODY);
+}
+
 /// Callers of every kind: the files, with what was said in each.
 fn morning(directory: &Directory, key: &MasterKey) -> Vec<(PathBuf, Vec<(Time, String)>)> {
     let mut run = Run::new(directory, key, centre(directory));
@@ -151,7 +166,7 @@ fn morning(directory: &Directory, key: &MasterKey) -> Vec<(PathBuf, Vec<(Time, S
         }
         run.pass(5);
     }
-    arrives(&mut run, 9, VIP, NOBODY);
+    astray(&mut run);
     let to = Phi("92175550142".to_string());
     run.tell(Event::CallPlaced { call: CallId(10), leg: LegId(10), agent: Some(AgentId(1005)), to, kind: Placed::Outward });
     run.pass(5);
@@ -284,4 +299,40 @@ fn an_export_can_be_exported_and_another_key_invents_others() {
     assert!(other != first && same == digest);
     let (twice, same, _) = made(&out, "twice", 3);
     assert!(twice != first && same == digest);
+}
+
+/// Everything that can happen, to callers and agents who are others: the core does the same with them.
+#[test]
+fn nothing_but_people_changes_in_a_storm() {
+    struct Everybody(BTreeSet<String>);
+    impl Invent for Everybody {
+        fn phi(&mut self, text: &mut String) {
+            self.0.insert(text.clone());
+        }
+        fn person(&mut self, _: &mut std::sync::Arc<str>) {}
+    }
+    for seed in 1..=2 {
+        let (mut people, mut everybody, mut other, mut step) = (People::new([7; 32]), Everybody(BTreeSet::new()), None, 0);
+        storm::watched(seed, 600, false, &mut |event: &Event, acd: &Acd| {
+            let other = other.get_or_insert_with(|| Acd::new(acd.config().clone()));
+            people.house(acd.config());
+            let mut disguised = event.clone();
+            event.clone().disguise(&mut everybody);
+            if !matches!(event, Event::DigitsEntered { .. }) {
+                disguised.disguise(&mut people);
+            }
+            other.handle(acd.time(), disguised, &mut Vec::new());
+            step += 1;
+            if step % 50 == 0 {
+                let (theirs, own) = (acd.checkpoint(), other.checkpoint());
+                assert_eq!(format!("{own:?}"), format!("{theirs:?}"), "seed {seed}, step {step}");
+                let mut bytes = Vec::new();
+                own.iter().for_each(|piece| piece.put(&mut bytes));
+                for somebody in everybody.0.iter().filter(|text| text.len() > 5 && people.other(text) != **text) {
+                    assert!(!bytes.windows(somebody.len()).any(|window| window == somebody.as_bytes()), "seed {seed}: {somebody}");
+                }
+            }
+        });
+        assert!(everybody.0.len() > 10, "people were in it: {}", everybody.0.len());
+    }
 }
