@@ -26,9 +26,13 @@ fn centre(network: &Network, emergency: bool) -> Centre {
 }
 
 fn carrier(network: &Network) -> Process {
-    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/sipp/carrier.xml");
+    carrier_who(network, "carrier", &["-rtp_echo"])
+}
+
+fn carrier_who(network: &Network, scenario: &str, arguments: &[&str]) -> Process {
+    let scenario = format!("{}/tests/e2e/sipp/{scenario}.xml", env!("CARGO_MANIFEST_DIR"));
     let address = SocketAddr::new(network.address(CARRIER), 5060);
-    sipp(network, address, address, &["-sf", scenario, "-m", "1", "-rtp_echo"])
+    sipp(network, address, address, &[&["-sf", &scenario, "-m", "1"], arguments].concat())
 }
 
 #[test]
@@ -101,4 +105,27 @@ fn an_agent_dials_out_by_rule_and_nobody_dials_otherwise() {
     assert_eq!(figures.sum("careline_calls_placed_total", &["kind=\"outward\"", "disposition=\"reached\""]), 1.0);
     let [record] = &centre.stop()[..] else { panic!("one call is one record") };
     assert_eq!((&*record.disposition, record.segments[0].agent), ("reached", 1002));
+}
+
+/// What a network says instead of ringing is for the agent's ears: nothing is answered, and nothing costs.
+#[test]
+fn an_agent_hears_what_the_trunk_plays_before_any_answer() {
+    let network = Network::new();
+    let second: Vec<u8> = (0..sound::RATE).map(|index| sound::to_ulaw(sound::tone(FAR, index))).collect();
+    std::fs::write(network.directory().join("announcement.ulaw"), second).expect("the test's directory takes a file");
+    let centre = centre(&network, false);
+    let mut far = carrier_who(&network, "announces", &[]);
+    let mut phone = Phone::start(&network, 1, 1002, TONE, centre.sip());
+    centre.agent(1002, "ready", |state| state == AgentState::Ready);
+    phone.start_to_dial(&format!("9{OUTSIDE}"), centre.sip());
+    phone.hears("the announcement", |heard| sound::tone_ms(heard, FAR) >= 1_000);
+    centre.agent(1002, "busy", |state| state == AgentState::OwnCall);
+    phone.hang_up();
+    far.succeeds();
+    centre.agent(1002, "ready again", |state| state == AgentState::Ready);
+    let figures = centre.metrics();
+    assert_eq!(figures.sum("careline_calls_placed_total", &["kind=\"outward\"", "disposition=\"not_reached\""]), 1.0);
+    assert_eq!(figures.sum("careline_calls_placed_total", &[]), 1.0);
+    let [record] = &centre.stop()[..] else { panic!("one call is one record") };
+    assert_eq!((&*record.disposition, record.answered_at), ("not_reached", None));
 }
