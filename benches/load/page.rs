@@ -140,8 +140,11 @@ fn missed(rows: &[Row]) -> String {
     let mut lines: Vec<String> = Vec::new();
     for row in rows.iter().filter(|row| row.missed()) {
         let known = profiles.iter().find(|(name, _)| row.what.contains(name)).map(|(_, line)| line.to_string());
-        lines.push(known.unwrap_or_else(|| format!("- *{}*: not looked into yet.", row.what)));
+        let line = known.unwrap_or_else(|| format!("- *{}*: not looked into yet.", row.what));
+        // Two rows may have one profile.
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
     }
-    lines.dedup();
     if lines.is_empty() { String::new() } else { format!("\n## Rows that are missed\n\n{}\n", lines.join("\n")) }
 }
