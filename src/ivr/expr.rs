@@ -2,7 +2,7 @@
 //!
 //! Nothing but `==`, `!=`, `<`, `in`, `and`, `or`, `not`, brackets, names, quoted texts and numbers.
 
-use crate::model::need::Mistake;
+use crate::model::scanner::{Mistake, Scanner};
 use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +28,11 @@ pub const KNOWN: [&str; 3] = ["caller.number", "caller.language", "call.did"];
 
 impl Condition {
     pub fn parse(text: &str) -> Result<Condition, Mistake> {
-        let mut parser = Parser { text, at: 0, depth: 0 };
+        let mut parser = Parser { scanner: Scanner::new(text, '.', &["==", "!="]), depth: 0 };
         let condition = parser.any()?;
-        match parser.peek() {
+        match parser.scanner.peek() {
             None => Ok(condition),
-            Some(token) => Err(parser.wrong(format!("`{token}` does not fit here"), &["and", "or"])),
+            Some(token) => Err(parser.scanner.wrong(format!("`{token}` does not fit here"), &["and", "or"])),
         }
     }
 
@@ -108,18 +108,17 @@ pub fn less(left: &str, right: &str) -> bool {
 }
 
 struct Parser<'a> {
-    text: &'a str,
-    at: usize,
+    scanner: Scanner<'a>,
     depth: usize,
 }
 
-impl<'a> Parser<'a> {
+impl Parser<'_> {
     const DEPTH_MAX: usize = 16;
     const RELATIONS: [&'static str; 4] = ["==", "!=", "<", "in"];
 
     fn any(&mut self) -> Result<Condition, Mistake> {
         let mut parts = vec![self.all()?];
-        while self.take("or") {
+        while self.scanner.take("or") {
             parts.push(self.all()?);
         }
         Ok(if parts.len() == 1 { parts.remove(0) } else { Condition::Any(parts) })
@@ -127,7 +126,7 @@ impl<'a> Parser<'a> {
 
     fn all(&mut self) -> Result<Condition, Mistake> {
         let mut parts = vec![self.one()?];
-        while self.take("and") {
+        while self.scanner.take("and") {
             parts.push(self.one()?);
         }
         Ok(if parts.len() == 1 { parts.remove(0) } else { Condition::All(parts) })
@@ -136,11 +135,11 @@ impl<'a> Parser<'a> {
     fn one(&mut self) -> Result<Condition, Mistake> {
         self.depth += 1;
         if self.depth > Self::DEPTH_MAX {
-            return Err(self.wrong("this is nested too deeply".into(), &[]));
+            return Err(self.scanner.wrong("this is nested too deeply", &[]));
         }
-        let condition = if self.take("not") {
+        let condition = if self.scanner.take("not") {
             Condition::Not(Box::new(self.one()?))
-        } else if self.take("(") {
+        } else if self.scanner.take("(") {
             let inside = self.any()?;
             self.close(")")?;
             inside
@@ -153,8 +152,8 @@ impl<'a> Parser<'a> {
 
     fn relation(&mut self) -> Result<Condition, Mistake> {
         let left = self.operand()?;
-        let Some(sign) = Self::RELATIONS.into_iter().find(|sign| self.take(sign)) else {
-            return Err(self.wrong("a comparison is missing".into(), &Self::RELATIONS));
+        let Some(sign) = Self::RELATIONS.into_iter().find(|sign| self.scanner.take(sign)) else {
+            return Err(self.scanner.wrong("a comparison is missing", &Self::RELATIONS));
         };
         Ok(match sign {
             "==" => Condition::Equal(left, self.operand()?),
@@ -165,11 +164,11 @@ impl<'a> Parser<'a> {
     }
 
     fn list(&mut self) -> Result<Vec<Operand>, Mistake> {
-        if !self.take("[") {
-            return Err(self.wrong("`in` is followed by a list".into(), &["['one', 'other']"]));
+        if !self.scanner.take("[") {
+            return Err(self.scanner.wrong("`in` is followed by a list", &["['one', 'other']"]));
         }
         let mut items = vec![self.operand()?];
-        while self.take(",") {
+        while self.scanner.take(",") {
             items.push(self.operand()?);
         }
         self.close("]")?;
@@ -177,56 +176,22 @@ impl<'a> Parser<'a> {
     }
 
     fn operand(&mut self) -> Result<Operand, Mistake> {
-        let token = self.peek().unwrap_or_default();
+        let token = self.scanner.peek().unwrap_or_default();
         let reserved = ["and", "or", "not", "in"].contains(&token);
         let first = token.chars().next();
         let operand = match first {
             Some('\'') if token.len() > 1 && token.ends_with('\'') => Operand::Text(token[1..token.len() - 1].into()),
-            Some('\'') => return Err(self.wrong("a text is not closed by '".into(), &[])),
+            Some('\'') => return Err(self.scanner.wrong("a text is not closed by '", &[])),
             Some(c) if c.is_ascii_digit() => Operand::Text(token.into()),
             Some(c) if c.is_alphabetic() && !reserved => Operand::Name(token.into()),
-            _ => return Err(self.wrong("a name, a 'text' or a number is missing".into(), &[])),
+            _ => return Err(self.scanner.wrong("a name, a 'text' or a number is missing", &[])),
         };
-        self.take(token);
+        self.scanner.take(token);
         Ok(operand)
     }
 
     fn close(&mut self, bracket: &str) -> Result<(), Mistake> {
-        if self.take(bracket) { Ok(()) } else { Err(self.wrong(format!("a `{bracket}` is missing"), &[])) }
-    }
-
-    fn skip_space(&mut self) {
-        self.at += self.text[self.at..].len() - self.text[self.at..].trim_start().len();
-    }
-
-    fn peek(&mut self) -> Option<&'a str> {
-        self.skip_space();
-        let rest = &self.text[self.at..];
-        let first = rest.chars().next()?;
-        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-        let len = if first == '\'' {
-            rest[1..].find('\'').map_or(rest.len(), |end| end + 2)
-        } else if is_word(first) {
-            rest.find(|c| !is_word(c)).unwrap_or(rest.len())
-        } else if rest.starts_with("==") || rest.starts_with("!=") {
-            2
-        } else {
-            first.len_utf8()
-        };
-        Some(&rest[..len])
-    }
-
-    fn take(&mut self, token: &str) -> bool {
-        let found = !token.is_empty() && self.peek() == Some(token);
-        if found {
-            self.at += token.len();
-        }
-        found
-    }
-
-    fn wrong(&mut self, cause: String, choices: &[&str]) -> Mistake {
-        self.skip_space();
-        Mistake { offset: self.at, cause, choices: choices.iter().map(|choice| choice.to_string()).collect() }
+        if self.scanner.take(bracket) { Ok(()) } else { Err(self.scanner.wrong(format!("a `{bracket}` is missing"), &[])) }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What the reading of a flow knows of the centre, and what it notes down for the checks.
 
 use super::words::{FlowName, StepName};
-use crate::model::need::{Classes, Mistake, Need};
+use crate::model::need::{Classes, Need};
+use crate::model::scanner::Mistake;
 use crate::model::schema::nearest_first;
 use crate::model::tree::Node;
 use crate::model::{AgentId, Language, Problem, QueueId, RequirementClass, SkillId, Spot};

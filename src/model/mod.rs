@@ -10,6 +10,7 @@ pub mod network;
 pub mod phi;
 pub mod problem;
 pub mod prompt;
+pub mod scanner;
 pub mod schema;
 pub mod skill;
 pub mod sources;

@@ -1,5 +1,6 @@
 //! The language of requirements: `language >= 5 and (billing >= 1 or eligibility >= 3) and not trainee`.
 
+use super::scanner::{Mistake, Scanner};
 use super::{Language, Proficiency, Requirement, RequirementClass, SkillId, Term};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,23 +27,15 @@ enum Who {
     CallersLanguage,
 }
 
-/// What is wrong, and at which byte of the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    pub offset: usize,
-    pub cause: String,
-    pub choices: Vec<String>,
-}
-
 impl Need {
     /// The word that stands for the skill of the caller's language.
     pub const LANGUAGE: &'static str = "language";
 
     /// Reads an expression over `skills`. `and` binds tighter than `or`; `not` takes one skill.
     pub fn parse(text: &str, skills: &BTreeMap<Arc<str>, SkillId>) -> Result<Need, Mistake> {
-        let mut parser = Parser { text, at: 0, skills, depth: 0 };
+        let mut parser = Parser { scanner: Scanner::new(text, '-', &[">="]), skills, depth: 0 };
         let expression = parser.any()?;
-        match parser.peek() {
+        match parser.scanner.peek() {
             None => {
                 let need = Need { text: text.split_whitespace().collect::<Vec<_>>().join(" ").into(), expression };
                 let alternatives = alternatives(&need.expression).len();
@@ -52,7 +45,7 @@ impl Need {
                 }
                 Ok(need)
             }
-            Some(token) => Err(parser.wrong(format!("`{token}` does not fit here"), &["and", "or"])),
+            Some(token) => Err(parser.scanner.wrong(format!("`{token}` does not fit here"), &["and", "or"])),
         }
     }
 
@@ -110,18 +103,17 @@ fn alternatives(expression: &Expression) -> Vec<Vec<(Who, Option<Proficiency>)>>
 }
 
 struct Parser<'a> {
-    text: &'a str,
-    at: usize,
+    scanner: Scanner<'a>,
     skills: &'a BTreeMap<Arc<str>, SkillId>,
     depth: usize,
 }
 
-impl<'a> Parser<'a> {
+impl Parser<'_> {
     const DEPTH_MAX: usize = 16;
 
     fn any(&mut self) -> Result<Expression, Mistake> {
         let mut parts = vec![self.all()?];
-        while self.take("or") {
+        while self.scanner.take("or") {
             parts.push(self.all()?);
         }
         Ok(if parts.len() == 1 { parts.remove(0) } else { Expression::Any(parts) })
@@ -129,86 +121,53 @@ impl<'a> Parser<'a> {
 
     fn all(&mut self) -> Result<Expression, Mistake> {
         let mut parts = vec![self.one()?];
-        while self.take("and") {
+        while self.scanner.take("and") {
             parts.push(self.one()?);
         }
         Ok(if parts.len() == 1 { parts.remove(0) } else { Expression::All(parts) })
     }
 
     fn one(&mut self) -> Result<Expression, Mistake> {
-        if self.take("(") {
+        if self.scanner.take("(") {
             self.depth += 1;
             if self.depth > Self::DEPTH_MAX {
-                return Err(self.wrong("brackets are nested too deeply".into(), &[]));
+                return Err(self.scanner.wrong("brackets are nested too deeply", &[]));
             }
             let inside = self.any()?;
             self.depth -= 1;
-            return if self.take(")") { Ok(inside) } else { Err(self.wrong("a `)` is missing".into(), &[])) };
+            return if self.scanner.take(")") { Ok(inside) } else { Err(self.scanner.wrong("a `)` is missing", &[])) };
         }
-        if self.take("not") {
+        if self.scanner.take("not") {
             let who = self.skill()?;
             return Ok(Expression::Term(who, None));
         }
         let who = self.skill()?;
-        if !self.take(">=") {
-            return Err(self.wrong("a skill is followed by `>=` and a proficiency".into(), &[">= 1", ">= 10"]));
+        if !self.scanner.take(">=") {
+            return Err(self.scanner.wrong("a skill is followed by `>=` and a proficiency", &[">= 1", ">= 10"]));
         }
-        let number = self.peek().unwrap_or_default();
+        let number = self.scanner.peek().unwrap_or_default();
         match number.parse().ok().and_then(Proficiency::new) {
             Some(least) => {
-                self.take(number);
+                self.scanner.take(number);
                 Ok(Expression::Term(who, Some(least)))
             }
-            None => Err(self.wrong(format!("`{number}` is not a proficiency"), &["1–10"])),
+            None => Err(self.scanner.wrong(format!("`{number}` is not a proficiency"), &["1–10"])),
         }
     }
 
     fn skill(&mut self) -> Result<Who, Mistake> {
-        let name = self.peek().unwrap_or_default();
+        let name = self.scanner.peek().unwrap_or_default();
         let who = match self.skills.get(name) {
             _ if name == Need::LANGUAGE => Who::CallersLanguage,
             Some(id) => Who::Skill(*id),
             None => {
                 let names: Vec<&str> = std::iter::once(Need::LANGUAGE).chain(self.skills.keys().map(|name| &**name)).collect();
                 let cause = if name.is_empty() { "a skill is missing".to_string() } else { format!("there is no skill `{name}`") };
-                return Err(self.wrong(cause, &names));
+                return Err(self.scanner.wrong(cause, &names));
             }
         };
-        self.take(name);
+        self.scanner.take(name);
         Ok(who)
-    }
-
-    fn skip_space(&mut self) {
-        self.at += self.text[self.at..].len() - self.text[self.at..].trim_start().len();
-    }
-
-    /// The next word, number or sign; nothing at the end.
-    fn peek(&mut self) -> Option<&'a str> {
-        self.skip_space();
-        let rest = &self.text[self.at..];
-        let first = rest.chars().next()?;
-        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-        let len = if is_word(first) {
-            rest.find(|c| !is_word(c)).unwrap_or(rest.len())
-        } else if rest.starts_with(">=") {
-            2
-        } else {
-            first.len_utf8()
-        };
-        Some(&rest[..len])
-    }
-
-    fn take(&mut self, token: &str) -> bool {
-        let found = !token.is_empty() && self.peek() == Some(token);
-        if found {
-            self.at += token.len();
-        }
-        found
-    }
-
-    fn wrong(&mut self, cause: String, choices: &[&str]) -> Mistake {
-        self.skip_space();
-        Mistake { offset: self.at, cause, choices: choices.iter().map(|choice| choice.to_string()).collect() }
     }
 }
 
