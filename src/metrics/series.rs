@@ -143,7 +143,8 @@ pub const RECORDS: Series = (
     "careline_records_total",
     "Calls' records, by what became of them: written, doubled (came twice, kept once), lost (neither the database nor the spool took it; in the log by its call).",
 );
-pub const SPOOL_RECORDS: Series = ("careline_spool_records", "Records that the database has not taken yet and the spool keeps.");
+pub const SPOOL_RECORDS: Series =
+    ("careline_spool_records", "Records that the database has not taken yet and the spool keeps, or memory while the disk takes nothing.");
 pub const RELOADS: Series = (
     "careline_config_reloads_total",
     "Times that the configuration was read again, by outcome: taken, refused (wrong: the one in force goes on).",

@@ -2,7 +2,8 @@
 //!
 //! A record goes by a bounded channel to the database's thread, which writes what has come in one transaction. Where that thread does not
 //! keep up, or the database fails, records go to the spool's thread and its bounded files, and from there to the database later. Where even
-//! that fails a record is counted as lost and reported: a disk never stops a call.
+//! that fails records wait in memory, bounded too, until the disk takes them. What is more than that is counted as lost and reported: a
+//! disk never stops a call.
 
 pub mod journal;
 pub mod record;
@@ -35,11 +36,13 @@ pub struct Limits {
     pub channel: usize,
     /// Bytes of the spool's files together.
     pub spool_bytes: u64,
+    /// Records that are held in memory while the disk takes nothing: about a kilobyte each.
+    pub held: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { channel: 4_096, spool_bytes: 256 << 20 }
+        Limits { channel: 4_096, spool_bytes: 256 << 20, held: 20_000 }
     }
 }
 
@@ -50,7 +53,7 @@ pub struct Status {
     pub written: u64,
     /// Came twice: kept once.
     pub doubled: u64,
-    /// On their way to the database by the spool.
+    /// On their way to the database by the spool, or held until that takes them.
     pub spooled: u64,
     /// Neither the database nor the spool took them. Every one is in the log, by its call.
     pub lost: u64,
@@ -109,7 +112,7 @@ impl Store {
             Writer::new(database, directory.join(spool::DIRECTORY), key.clone(), write_inbox, spool_jobs.clone(), counts.clone());
         writer.drain_spool();
         let last = writer.last_call().map_err(|error| format!("{}: {error}", directory.display()))?;
-        let spooler = Spooler::new(spool, spool_inbox, counts.clone());
+        let spooler = Spooler::new(spool, spool_inbox, counts.clone(), limits.held);
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.into()).spawn(run).map_err(|error| format!("thread {name}: {error}"))
         };

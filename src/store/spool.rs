@@ -53,6 +53,12 @@ impl Spool {
         }
         let (path, writer, size) = self.part.as_mut().expect("a part is open");
         let pushed = writer.chunk(&bytes).map_err(|error| format!("{}: {error}", path.display()));
+        if pushed.is_err() && *size == 0 {
+            // Nothing whole is in it.
+            let _ = fs::remove_file(&*path);
+            self.part = None;
+            return pushed;
+        }
         *size += bytes.len() as u64;
         if pushed.is_err() || *size >= FILE_BYTES {
             self.close()?;
@@ -74,8 +80,13 @@ impl Spool {
         let path = self.directory.join(format!("{:010}.part", self.next));
         self.next += 1;
         let file = File::options().write(true).create_new(true).open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let writer = Writer::new(file, &self.key).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok((path, writer, 0))
+        match Writer::new(file, &self.key) {
+            Ok(writer) => Ok((path, writer, 0)),
+            Err(error) => {
+                let _ = fs::remove_file(&path);
+                Err(format!("{}: {error}", path.display()))
+            }
+        }
     }
 }
 

@@ -188,7 +188,7 @@ fn what_a_stopped_centre_left_in_the_spool_is_written_at_the_next_start() {
 #[test]
 fn every_record_is_written_spooled_or_counted_as_lost() {
     let (directory, key) = (Directory::new("store-lost"), MasterKey::random());
-    let store = open(&directory, &key, Limits { channel: 4, spool_bytes: 4_000 });
+    let store = open(&directory, &key, Limits { channel: 4, spool_bytes: 4_000, held: 0 });
     let locked = Locked::new(&directory);
     for call in 1..=500 {
         store.write(&record(call));
@@ -201,6 +201,32 @@ fn every_record_is_written_spooled_or_counted_as_lost() {
     store.flush();
     assert_eq!(store.records().unwrap().len() as u64, status.written + status.spooled);
     assert_eq!(store.status().lost, status.lost);
+}
+
+/// A file in the place of the spool's directory takes the place of a disk that is full.
+#[test]
+fn a_disk_that_takes_nothing_costs_no_record_once_it_does_again() {
+    let (directory, key) = (Directory::new("store-full"), MasterKey::random());
+    let store = open(&directory, &key, Limits { held: 15, ..Limits::default() });
+    let (locked, spool) = (Locked::new(&directory), directory.path().join(spool::DIRECTORY));
+    std::fs::remove_dir(&spool).unwrap();
+    std::fs::write(&spool, "in the way").unwrap();
+    for call in 1..=20 {
+        store.write(&record(call));
+    }
+    // The first time they come to the spool's thread, the second time it has tried them.
+    store.flush();
+    store.flush();
+    assert_eq!(store.status(), Status { spooled: 15, lost: 5, ..Status::default() });
+    assert!(!store.is_settled(), "a crash now would take them: the journal must not turn");
+    std::fs::remove_file(&spool).unwrap();
+    std::fs::create_dir(&spool).unwrap();
+    locked.release();
+    store.flush();
+    assert_eq!(store.status(), Status { written: 15, lost: 5, ..Status::default() });
+    assert!(store.is_settled());
+    assert_eq!(store.records().unwrap().iter().map(|call| call.call).collect::<Vec<_>>(), (6..=20).collect::<Vec<_>>());
+    assert_eq!(std::fs::read_dir(&spool).unwrap().count(), 0);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::record::StoredCall;
 use super::seal::MasterKey;
 use super::spool::{self, Spool};
 use super::sqlite::Database;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 const BATCH: usize = 256;
 /// A record waits so long for others, since a transaction costs more than many records.
 const GATHER: Duration = Duration::from_millis(50);
-/// How often a database that failed is tried again.
+/// How often a database or a spool that failed is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 /// A spool file is closed after so long without another record, so that it can be read back.
 const SETTLED: Duration = Duration::from_millis(100);
@@ -170,35 +171,67 @@ pub struct Spooler {
     spool: Spool,
     inbox: Receiver<SpoolJob>,
     counts: Arc<Counts>,
+    /// What the disk does not take, the oldest first, and how much of it is held until it does.
+    held: VecDeque<StoredCall>,
+    held_max: usize,
+    /// The last record was not taken: said once, not for each.
+    failing: bool,
 }
 
 impl Spooler {
-    pub fn new(spool: Spool, inbox: Receiver<SpoolJob>, counts: Arc<Counts>) -> Spooler {
-        Spooler { spool, inbox, counts }
+    pub fn new(spool: Spool, inbox: Receiver<SpoolJob>, counts: Arc<Counts>, held_max: usize) -> Spooler {
+        Spooler { spool, inbox, counts, held: VecDeque::new(), held_max, failing: false }
     }
 
     /// Keeps what comes until nobody can send any more.
     pub fn run(mut self) {
         let mut open = false;
         loop {
-            let job = if open { self.inbox.recv_timeout(SETTLED) } else { self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected) };
+            let job = match (open, self.held.is_empty()) {
+                (true, _) => self.inbox.recv_timeout(SETTLED),
+                (false, false) => self.inbox.recv_timeout(RETRY),
+                (false, true) => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
             open = matches!(job, Ok(SpoolJob::Call(_)));
             match job {
-                Ok(SpoolJob::Call(call)) => self.push(&call),
+                Ok(SpoolJob::Call(call)) => {
+                    self.held.push_back(*call);
+                    self.push(self.held_max);
+                }
                 Ok(SpoolJob::Close(done)) => {
+                    self.push(self.held_max);
                     self.close();
                     let _ = done.send(());
                 }
-                Err(RecvTimeoutError::Timeout) => self.close(),
-                Err(RecvTimeoutError::Disconnected) => return self.close(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.push(self.held_max);
+                    self.close();
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.push(0);
+                    return self.close();
+                }
             }
         }
     }
 
-    fn push(&mut self, call: &StoredCall) {
-        match self.spool.push(call) {
-            Ok(()) => drop(self.counts.settled.fetch_add(1, Ordering::SeqCst)),
-            Err(why) => self.counts.lost(call.call, &why),
+    /// Keeps what is held, as far as the disk takes it; of the rest so many are held on, and the oldest are lost.
+    fn push(&mut self, held_max: usize) {
+        while let Some(call) = self.held.front() {
+            match self.spool.push(call) {
+                Ok(()) => {
+                    self.counts.settled.fetch_add(1, Ordering::SeqCst);
+                    self.held.pop_front();
+                    self.failing = false;
+                }
+                Err(why) => {
+                    if !std::mem::replace(&mut self.failing, true) {
+                        tracing::error!(why, "the spool fails, too: records are held in memory");
+                    }
+                    let lost = self.held.len().saturating_sub(held_max);
+                    return self.held.drain(..lost).for_each(|call| self.counts.lost(call.call, &why));
+                }
+            }
         }
     }
 
