@@ -71,19 +71,21 @@ impl Ear {
         self.heard().len()
     }
 
-    /// Listens until what came after `mark` satisfies, looked at about every 200 ms of sound.
+    /// Listens until what came after `mark` satisfies, looked at every 200 ms of sound, or less often where looking takes longer. Patience
+    /// ends with so much sound, or when none comes.
     pub fn listen_until(&mut self, mark: usize, what: &str, satisfied: impl Fn(&[i16]) -> bool) {
-        let end = Instant::now() + PATIENCE;
         let mut looked = 0;
         while looked == 0 || !satisfied(&self.heard[mark.min(self.heard.len())..]) {
+            let since = self.heard.len().saturating_sub(mark) / RATE;
+            assert!(since as u64 <= PATIENCE.as_secs(), "the caller never heard {what} in {since} s of sound");
             looked = self.heard.len().max(1);
             while self.heard.len() < looked + RATE / 5 {
-                let left = end.saturating_duration_since(Instant::now());
-                match self.frames.recv_timeout(left) {
+                match self.frames.recv_timeout(PATIENCE) {
                     Ok(frame) => self.heard.extend(frame),
-                    Err(_) => panic!("the caller never heard {what} ({} s of sound since)", (self.heard.len() - mark) / RATE),
+                    Err(_) => panic!("the caller never heard {what} ({since} s of sound since)"),
                 }
             }
+            self.heard.extend(self.frames.try_iter().flatten());
         }
     }
 
