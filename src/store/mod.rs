@@ -188,9 +188,10 @@ impl Store {
         if jobs.send(SpoolJob::Close(done)).is_ok() {
             let _ = wait.recv();
         }
-        let (jobs, _) = self.writer.as_ref().expect("an open store has its writer");
+        let (jobs, thread) = self.writer.as_ref().expect("an open store has its writer");
         let (done, wait) = sync_channel(1);
         if jobs.send(WriteJob::Flush(done)).is_ok() {
+            thread.thread().unpark();
             let _ = wait.recv();
         }
     }
@@ -210,6 +211,7 @@ impl Store {
         // The writer first: what it cannot write it gives to the spool.
         if let Some((jobs, thread)) = self.writer.take() {
             drop(jobs);
+            thread.thread().unpark();
             let _ = thread.join();
         }
         if let Some((jobs, thread)) = self.spooler.take() {

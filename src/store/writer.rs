@@ -74,7 +74,7 @@ impl Writer {
                 }
                 // Who waits for a flush is not kept waiting.
                 let patience = if flushes.is_empty() { until.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
-                job = if batch.len() < BATCH { self.inbox.recv_timeout(patience).ok() } else { None };
+                job = if batch.len() < BATCH { self.another(patience) } else { None };
             }
             self.write(&mut batch);
             if !flushes.is_empty() {
@@ -101,6 +101,15 @@ impl Writer {
                 Some(None)
             }
         }
+    }
+
+    /// One more job, or what has come when the time is up: asleep and not at the door, so that nobody has to wake us for each record. Who
+    /// cannot wait unparks us.
+    fn another(&self, patience: Duration) -> Option<WriteJob> {
+        self.inbox.try_recv().ok().or_else(|| {
+            std::thread::park_timeout(patience);
+            self.inbox.try_recv().ok()
+        })
     }
 
     fn write(&mut self, batch: &mut Vec<StoredCall>) {
