@@ -1,13 +1,20 @@
-//! The core's costs: events a second, the time of a decision, instructions an event. `cargo bench --bench core [storm|decision|instructions]`.
+//! The core's costs: events a second, the time of a decision, instructions an event. `cargo bench --bench core [storm|decision|journal|instructions]`.
 //!
-//! The events come from the simulator, written down beforehand; what is timed is `Acd::handle` alone.
+//! The events come from the simulator, written down beforehand; what is timed is `Acd::handle` alone, or the journal's writing of them.
 
 use careline::acd::config::{ClassConfig, SkillConfig};
 use careline::acd::{Acd, Command, Config, Event};
-use careline::model::{Language, Proficiency, QueueId, Requirement, RequirementClass, SkillId, Term, Time};
+use careline::model::sources::{Numbers, PromptNames};
+use careline::model::tree::{Node, Value};
+use careline::model::{Language, Proficiency, QueueId, Requirement, RequirementClass, SkillId, Sources, Spot, Term, Time};
 use careline::sim::{Callers, Habits, Law, Patience, People, PromptTimes, Rate, Sim, centre};
+use careline::store::MasterKey;
+use careline::store::journal::{self, Checkpoint, Journal};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::hint::black_box;
+use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const QUEUES: u64 = 10;
@@ -34,6 +41,9 @@ fn main() {
     }
     if asked("decision") {
         decision_time();
+    }
+    if asked("journal") {
+        journal_cost();
     }
     if asked("instructions") {
         instructions();
@@ -94,6 +104,45 @@ fn decision_time() {
     }
     let longest = least.iter().copied().fold(0.0, f64::max);
     println!("  longest of the {} decisions, each at its least of {REPEATS} repeats: {longest:.2}", least.len());
+}
+
+/// Writing an event down before the core is told: in its wire form, sealed, given to the kernel. Beside it as many bytes in as many bare
+/// writes to a file of the same directory.
+fn journal_cost() {
+    let list = live(1_000, 100, PATIENCE, 200_000);
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("journal-bench");
+    let settings = journal::Settings { roll: u64::MAX, keep: Duration::from_secs(3600), size: u64::MAX };
+    let sources = Sources {
+        root: Node { at: Spot::new(&"centre".into(), 1, 1), value: Value::Map(Vec::new()) },
+        flows: Vec::new(),
+        prompts: PromptNames::new(),
+        numbers: Numbers::default(),
+    };
+    let (mut ours, mut bare, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..REPEATS {
+        // What an earlier run left.
+        let _ = std::fs::remove_dir_all(&directory);
+        let mut journal = Journal::new(&directory, &MasterKey::random(), settings).expect("a journal in the target directory");
+        let pieces = Acd::new(list.config.clone()).checkpoint();
+        journal.begin(Checkpoint { at: START, next_call: 1, sources: &sources, configured_at: START, contacts: Vec::new(), pieces });
+        let path = journal.path().expect("a file is open").to_path_buf();
+        let size = || path.metadata().expect("the file is there").len() as usize;
+        let (empty, before) = (size(), Instant::now());
+        for (at, event) in &list.measured {
+            journal.told(*at, event);
+            journal.taken(3);
+        }
+        ours.push(before.elapsed().as_nanos() as f64 / list.measured.len() as f64);
+        bytes = (size() - empty) / list.measured.len();
+        let mut file = File::create(directory.join("bare")).expect("a file in the target directory");
+        let (line, before) = (vec![b'x'; bytes], Instant::now());
+        for _ in &list.measured {
+            file.write_all(&line).expect("the disk has room");
+        }
+        bare.push(before.elapsed().as_nanos() as f64 / list.measured.len() as f64);
+    }
+    let (ours, bare) = (spread(&ours, 1e3), spread(&bare, 1e3));
+    println!("journal: microseconds an event {ours}, {bytes} bytes each; as many bare writes {bare}");
 }
 
 /// Instructions an event of the storm, counted by callgrind (which has to be installed): the same on every machine of a kind.
