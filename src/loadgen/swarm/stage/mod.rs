@@ -395,15 +395,17 @@ impl<'a> Stage<'a> {
     /// A party's session description, with a socket of its own if there is to be sound.
     fn description(&mut self, party: u64, event: Option<u8>) -> Option<String> {
         let event = event.or(Some(TELEPHONE_EVENT));
+        let rtcp = self.rtcp.local_addr().expect("a bound socket has an address").port();
         let Some(sound) = &self.sound else {
             let nowhere = SocketAddr::new(self.at, 9);
-            return Some(sdp::describe(nowhere, party + 1, event).replace("a=sendrecv", "a=inactive"));
+            let inactive = sdp::describe(nowhere, party + 1, event).replace("a=sendrecv", "a=inactive");
+            // Reports are sent without sound too (RFC 3264 §5.1), and a telephone is there to take them.
+            return Some(format!("{inactive}a=rtcp:{rtcp}\r\n"));
         };
         let socket = UdpSocket::bind((self.at, 0)).and_then(|socket| socket.set_nonblocking(true).map(|()| socket));
         match socket.and_then(|socket| socket.local_addr().map(|local| (socket, local))) {
             Ok((socket, local)) => {
                 sound.enter(party, socket);
-                let rtcp = self.rtcp.local_addr().expect("a bound socket has an address").port();
                 Some(format!("{}a=rtcp:{rtcp}\r\n", sdp::describe(local, party + 1, event)))
             }
             Err(error) => {
