@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::centre::Centre;
 use super::network::Network;
 use super::phone::Phone;
-use super::reached::is_music;
+use super::reached::ends_in_music;
 use super::sound::{self, RATE};
 use careline::acd::AgentState;
 use careline::cli::recording::export;
@@ -61,7 +61,7 @@ fn a_conversation_is_taped_on_two_sides_sealed_and_silent_during_a_hold() {
     caller.ear.listen(Duration::from_secs(3));
     phone.hold();
     let held = caller.ear.mark();
-    caller.ear.listen_until(held, "the queue's music while the agent holds", is_music);
+    caller.ear.listen_until(held, "the queue's music while the agent holds", ends_in_music);
     caller.ear.listen(Duration::from_secs(2));
     phone.retrieve();
     let back = caller.ear.mark();
@@ -78,7 +78,7 @@ fn a_conversation_is_taped_on_two_sides_sealed_and_silent_during_a_hold() {
     let agents: Vec<Option<u64>> = vec![first.agent, second.agent];
     assert!(agents.contains(&None) && agents.contains(&Some(1004)), "{agents:?}");
     for leg in &record.sounds.legs {
-        assert!(leg.received > 100 && leg.score.is_some_and(|score| score > 3.5), "{leg:?}");
+        assert!(leg.received > 100 && leg.score.is_some_and(|score| score > 3.0), "{leg:?}");
     }
     let bytes = std::fs::read(&file).expect("the recording can be read");
     // A held tone in any law is a pattern that repeats; what is sealed repeats nothing.

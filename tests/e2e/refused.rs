@@ -4,7 +4,7 @@ use super::caller::{Caller, sipp};
 use super::centre::Centre;
 use super::network::Network;
 use super::phone::Phone;
-use super::reached::is_music;
+use super::reached::ends_in_music;
 use super::sound;
 use careline::acd::{AgentState, NotReadyReason};
 use careline::store::StoredCall;
@@ -56,7 +56,7 @@ impl Refusal {
         one.ear.listen_until(0, "1004's tone", |heard| sound::tone_ms(heard, SECOND) >= 500);
         assert_eq!(sound::tone_ms(other.ear.heard(), SECOND), 0, "the second caller is not answered before the first");
         let waiting = other.ear.mark();
-        other.ear.listen_until(waiting, "hold music", is_music);
+        other.ear.listen_until(waiting, "hold music", ends_in_music);
         one.hang_up();
         other.hang_up();
         centre.wait("both calls over", |view| view.figures.calls_ended == 2);

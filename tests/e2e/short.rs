@@ -14,8 +14,8 @@ use std::process::Command;
 use std::time::Duration;
 
 const BILLING: &str = "+13125550102";
-/// Who logs in takes no calls yet, and nothing is said over the music.
-const MUSIC_ONLY: [(&str, &str); 2] = [("on_register = \"ready\"", "on_register = \"not_ready\""), ("first = \"20s\"", "first = \"20m\"")];
+/// Who logs in takes no calls yet.
+const NOT_READY: (&str, &str) = ("on_register = \"ready\"", "on_register = \"not_ready\"");
 const PORTS: (&str, &str) = ("ports = \"20000-29999\"", "ports = \"20000-20003\"");
 
 /// Calls, and gives the final answer; a call that is taken is ended at once.
@@ -67,7 +67,7 @@ fn waits(network: &Network, index: u8, centre: SocketAddr) -> Caller {
 #[test]
 fn out_of_ports_a_caller_is_told_to_come_again_and_who_waits_waits_on() {
     let network = Network::new();
-    let centre = Centre::start(&network, &[&MUSIC_ONLY[..], &[PORTS]].concat());
+    let centre = Centre::start(&network, &[NOT_READY, PORTS]);
     // Somebody who could serve is logged in: it is worth waiting.
     let _phone = Phone::start(&network, 8, 1004, 700.0, centre.sip());
     centre.agent(1004, "logged in", |state| matches!(state, AgentState::NotReady(_)));
@@ -91,7 +91,7 @@ struct Server {
 impl Server {
     /// Starts it with a soft limit of open files that its own files fill.
     fn start(network: &Network) -> Server {
-        let directory = configure(network, &MUSIC_ONLY);
+        let directory = configure(network, &[NOT_READY]);
         let script = "ulimit -Sn 64; exec \"$0\" serve --config \"$1\" 2>&1";
         let process = Process::start(Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_careline")]).arg(directory));
         process.says("taking calls");

@@ -72,6 +72,12 @@ pub fn tone_ms(samples: &[i16], hertz: f64) -> usize {
     100 * windows.filter(|window| loudness(window) > 100.0 && share(window, hertz) > 0.9).count()
 }
 
+/// How long anything else sounds, by the same windows; one in which a packet is missing may be either.
+pub fn other_ms(samples: &[i16], hertz: f64) -> usize {
+    let windows = samples.chunks_exact(RATE / 10);
+    100 * windows.filter(|window| loudness(window) > 100.0 && share(window, hertz) < 0.3).count()
+}
+
 /// How well the loudest half second of `what` is found anywhere in `heard`: its best normalised correlation, and where it is best.
 pub fn find(what: &[i16], heard: &[i16]) -> (f64, usize) {
     let needle = averaged(loudest(what, RATE / 2), COARSE, 0);
@@ -142,6 +148,10 @@ fn a_tone_is_told_from_another_and_from_silence() {
     assert!(share(&sound, 440.0) < 0.01);
     assert_eq!(tone_ms(&sound, 700.0), 1_000);
     assert_eq!(tone_ms(&vec![0; RATE], 700.0), 0);
+    let sample = |hertz: f64| (0..RATE).map(|index| tone(hertz, index)).collect::<Vec<i16>>();
+    assert_eq!([other_ms(&sample(700.0), 700.0), other_ms(&sample(600.0), 700.0), other_ms(&[0; RATE], 700.0)], [0, 1_000, 0]);
+    let music = read(&super::centre::prompt("hold-music"));
+    assert!(other_ms(&music[..5 * RATE], 700.0) >= 2_000, "{} ms of 5 s", other_ms(&music[..5 * RATE], 700.0));
 }
 
 #[test]

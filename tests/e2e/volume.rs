@@ -11,7 +11,7 @@ fn twenty_callers_of_sipps_own_are_answered_and_counted_as_twenty() {
     let network = Network::new();
     let centre = Centre::start(&network, &[]);
     let address = SocketAddr::new(network.address(1), 5060);
-    let mut callers = sipp(&network, address, centre.sip(), &["-sn", "uac", "-s", "+13125550100", "-m", "20", "-r", "10", "-d", "3000"]);
+    let mut callers = sipp(&network, address, centre.sip(), &["-sn", "uac", "-s", "+13125550100", "-m", "20", "-r", "10", "-d", "8000"]);
     centre.wait("twenty calls at once", |view| view.in_flow == 20);
     callers.succeeds();
     centre.wait("twenty calls over", |view| view.figures.calls_ended == 20);
