@@ -124,7 +124,15 @@ fn journal_cost() {
         let _ = std::fs::remove_dir_all(&directory);
         let mut journal = Journal::new(&directory, &MasterKey::random(), settings).expect("a journal in the target directory");
         let pieces = Acd::new(list.config.clone()).checkpoint();
-        journal.begin(Checkpoint { at: START, next_call: 1, sources: &sources, configured_at: START, contacts: Vec::new(), pieces });
+        journal.begin(Checkpoint {
+            at: START,
+            next_call: 1,
+            sources: &sources,
+            configured_at: START,
+            contacts: Vec::new(),
+            invited: Vec::new(),
+            pieces,
+        });
         let path = journal.path().expect("a file is open").to_path_buf();
         let size = || path.metadata().expect("the file is there").len() as usize;
         let (empty, before) = (size(), Instant::now());

@@ -180,7 +180,12 @@ impl Acd {
         self.calls.get(*self.legs.get(leg)?)?.flow.as_ref().filter(|_| leg.0 < event::LEGS_OF_THE_CORE)
     }
 
-    /// Calls whose record is not closed yet.
+    /// The calls whose record is not closed yet.
+    pub fn calls(&self) -> Vec<CallId> {
+        self.calls.ids()
+    }
+
+    /// How many they are.
     pub fn calls_alive(&self) -> usize {
         self.calls.len()
     }

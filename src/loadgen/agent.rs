@@ -166,7 +166,7 @@ impl Call {
 
     fn listen(&mut self, now: Time) {
         let Some(voice) = &mut self.voice else { return };
-        voice.step();
+        voice.step(now);
         if self.heard_at.is_some() {
             return;
         }

@@ -114,7 +114,7 @@ impl Caller {
     /// The next 20 ms of this caller's life. `agents` says whose tone is whose.
     pub fn step(&mut self, now: Time, agents: &[u64], phone: &mut Phone, out: &mut Output) {
         let Some(answered) = self.answered_at.filter(|_| !self.over && !self.leaving) else { return };
-        if self.voice.step() {
+        if self.voice.step(now) {
             let key = self.pressed.pop_front().expect("a key that sounds was pressed");
             self.note(now, CallerStep::KeyPressed(key));
             if self.plan.errand.change.as_ref().is_some_and(|(change, _)| *change == key) && self.plan.change_at.is_none() {

@@ -19,6 +19,8 @@ use tokio::time::MissedTickBehavior;
 const STEP: Duration = Duration::from_millis(20);
 /// Steps from one report to the next.
 const REPORT_EVERY: u64 = 5;
+/// A step that comes so late is worth noting.
+const PAUSE: Duration = Duration::from_millis(60);
 /// Agents who are not registered after so long will not be.
 const REGISTER_MAX: Duration = Duration::from_secs(10);
 
@@ -85,6 +87,7 @@ struct People {
     clock: Clock,
     started: Option<Time>,
     next_call: Time,
+    stepped: Time,
     trunk: Desk<BTreeMap<DialogId, Caller>>,
     agents: Vec<Desk<Agent>>,
     /// By the number of their tone.
@@ -162,6 +165,7 @@ impl People {
             clock: Clock::start(),
             started: None,
             next_call: Time(0),
+            stepped: Time(u64::MAX),
             trunk,
             agents: agents?,
             agent_ids,
@@ -251,6 +255,10 @@ impl People {
 
     /// 20 ms of everybody's life.
     fn step(&mut self, now: Time, age: Duration, stopped: bool) {
+        if now.since(self.stepped) >= PAUSE {
+            self.ledger.pauses.push((self.stepped, now));
+        }
+        self.stepped = now;
         self.check_registrations(now, age);
         self.call(now, stopped);
         let mut out = Output::default();

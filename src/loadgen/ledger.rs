@@ -10,6 +10,8 @@ pub struct Ledger {
     pub offers: Vec<OfferEntry>,
     /// Datagrams that rsip could not read, or that fit no transaction: each is a fault of one of the two sides.
     pub unreadable: u64,
+    /// From when to when nobody could do anything: the machine had no time for them.
+    pub pauses: Vec<(Time, Time)>,
 }
 
 /// One call, as its caller lived it.

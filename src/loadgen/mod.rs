@@ -24,6 +24,7 @@ pub mod registration;
 pub mod scrape;
 pub mod sdp;
 pub mod seen;
+pub mod stamp;
 pub mod stream;
 pub mod swarm;
 pub mod tone;

@@ -1,8 +1,10 @@
-//! One party's sound: a UDP socket that sends its tone or a pressed key every 20 ms (RFC 3550, RFC 4733) and listens for others' tones.
+//! One party's sound: a UDP socket that sends its tone, stamped with the time, or a pressed key every 20 ms (RFC 3550, RFC 4733), and
+//! listens for others' tones.
 
 use super::sdp::{Remote, TELEPHONE_EVENT};
 use super::stream::Stream;
-use super::tone;
+use super::{stamp, tone};
+use crate::model::Time;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
@@ -59,7 +61,7 @@ impl Voice {
     }
 
     /// One 20 ms step: everything that has come is listened to, one packet is sent. True if a key began to sound.
-    pub fn step(&mut self) -> bool {
+    pub fn step(&mut self, now: Time) -> bool {
         self.listen();
         let Some(remote) = self.remote else { return false };
         if remote.deaf {
@@ -67,6 +69,7 @@ impl Voice {
         }
         let begins = remote.telephone_event.is_some() && self.stream.begin_key();
         let turn = self.stream.turn();
+        stamp::put(&mut self.payload, now);
         if let Some(packet) = self.stream.packet(turn, remote.telephone_event.unwrap_or(TELEPHONE_EVENT), &self.payload) {
             // A full or refused socket loses a packet, as a network does.
             self.sent += u64::from(self.socket.send_to(&packet, remote.address).is_ok());
@@ -111,8 +114,8 @@ mod tests {
     fn two_parties_hear_each_other() {
         let (mut one, mut other) = pair();
         for _ in 0..30 {
-            one.step();
-            other.step();
+            one.step(Time(5));
+            other.step(Time(5));
         }
         assert_eq!((one.heard(), other.heard()), (Some(104), Some(3)));
     }
@@ -126,7 +129,7 @@ mod tests {
         let mut got = Vec::new();
         let mut buffer = [0; 1500];
         for _ in 0..30 {
-            begun += u32::from(one.step());
+            begun += u32::from(one.step(Time(5)));
             while let Ok((length, _)) = other.socket.recv_from(&mut buffer) {
                 if buffer[1] & 0x7f == 101 {
                     got.push((buffer[12], buffer[1] & 0x80 != 0, buffer[13] & 0x80 != 0, u16::from_be_bytes([buffer[14], buffer[15]])));
@@ -150,7 +153,7 @@ mod tests {
         packet.extend(tone::payload(9));
         for _ in 0..30 {
             stranger.send_to(&packet, one.local()).unwrap();
-            one.step();
+            one.step(Time(5));
         }
         assert_eq!(one.heard(), None);
         assert_eq!(one.packets().2, 30);

@@ -1,12 +1,12 @@
-//! A conversation on tape: both sides' codes as they came, laid side by side on one clock and given away in chunks of less than a second,
-//! so that whatever happens no more than the last second is lost. Nothing is decoded here.
+//! A conversation on tape: both sides' codes as they came, laid side by side on one clock and given away so early, what is late and what
+//! the machine may take counted in, that whatever happens no more than the last second is lost. Nothing is decoded here.
 
 use super::codec::{self, Codec};
 use super::rtp::Header;
 use super::sender::samples;
 
-/// Samples of a chunk of each side: 800 ms.
-pub const CHUNK: usize = 6400;
+/// Samples of a chunk of each side: 640 ms.
+pub const CHUNK: usize = 5120;
 /// Late packets are waited for so long before a chunk is given away: 160 ms.
 const MARGIN: usize = 1280;
 /// A packet may be so far ahead of its time; further, and its clock has jumped: 50 ms.
@@ -57,6 +57,7 @@ struct Line {
     ssrc: u32,
     /// Position less timestamp.
     offset: u32,
+    /// Packets in a row that were too late.
     late: u32,
 }
 
@@ -206,7 +207,7 @@ mod tests {
         for n in 0..200u64 {
             tape.advance(5 * MS + n * 20 * MS);
             whole += chunks.try_iter().map(|chunk| read(&chunk).unwrap().1.len()).sum::<usize>();
-            assert!(n * 160 < whole as u64 + 8000, "{whole} samples after {} ms", n * 20);
+            assert!(n * 160 < whole as u64 + 6800, "{whole} samples after {} ms", n * 20);
         }
     }
 

@@ -1,12 +1,17 @@
 //! The node's book: what the core was told, written before what came of it leaves.
 
 use crate::acd::{Acd, Command, Event};
-use crate::model::{Sources, Time};
+use crate::model::{CallId, Sources, Time};
 use crate::sip::{self, Endpoint, Flow, StationContact};
 use crate::store::MasterKey;
-use crate::store::journal::{Checkpoint, Contact, Journal, JournalStatus};
+use crate::store::journal::{Checkpoint, Contact, Invited, Journal, JournalStatus};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// An INVITE comes again for so long (RFC 3261 §17.1.1.2, timer B).
+const AGAIN: Duration = Duration::from_secs(32);
 
 pub struct Book {
     journal: Journal,
@@ -17,18 +22,24 @@ pub struct Book {
     next: Option<(Time, Option<Arc<Sources>>)>,
     /// The core is being told a configuration.
     configuring: bool,
+    /// What the next calls began with, until the core has them.
+    arriving: BTreeMap<CallId, Invited>,
+    /// The INVITEs that became calls of late.
+    invited: VecDeque<Invited>,
 }
 
 impl Book {
-    pub fn new(journal: Journal, sources: Arc<Sources>, configured_at: Time) -> Book {
-        Book { journal, sources, configured_at, next: None, configuring: false }
+    /// `invited` is what the book before had of late.
+    pub fn new(journal: Journal, (sources, configured_at): (Arc<Sources>, Time), invited: VecDeque<Invited>) -> Book {
+        Book { journal, sources, configured_at, next: None, configuring: false, arriving: BTreeMap::new(), invited }
     }
 
     /// Begins the next file if it is time. While records are on their way to the disk it waits a little: a restart reads the newest file
     /// only, and must find in it every call whose record a crash may have taken.
     pub fn turn(&mut self, core: &Acd, endpoint: &Endpoint, next_call: u64, settled: impl FnOnce() -> bool) {
         if self.journal.is_due() && (self.journal.is_overdue() || settled()) {
-            let checkpoint = Book::checkpoint((&self.sources, self.configured_at), core, endpoint, next_call);
+            let invited = self.invited.iter().cloned().collect();
+            let checkpoint = Checkpoint { invited, ..Book::checkpoint((&self.sources, self.configured_at), core, endpoint, next_call) };
             self.journal.begin(checkpoint);
         }
     }
@@ -39,13 +50,21 @@ impl Book {
             contacts.push((user.to_string(), contacts_of(endpoint, user)));
         }
         // At the core's own time: a deadline that is due but has not come must come at its time in a replay too.
-        Checkpoint { at: core.time(), next_call, sources, configured_at, contacts, pieces: core.checkpoint() }
+        let (at, invited) = (core.time(), Vec::new());
+        Checkpoint { at, next_call, sources, configured_at, contacts, invited, pieces: core.checkpoint() }
     }
 
     pub fn told(&mut self, at: Time, event: &Event) {
         self.configuring = matches!(event, Event::ConfigChanged(_));
         if let Some((at, sources)) = self.next.as_ref().filter(|_| self.configuring) {
             self.journal.configured(*at, sources.as_deref());
+        }
+        if let Event::CallArrived { call, .. } = event
+            && let Some(invited) = self.arriving.remove(call)
+        {
+            forget(&mut self.invited, at);
+            self.invited.push_back(invited.clone());
+            self.journal.invited(invited);
         }
         self.journal.told(at, event);
     }
@@ -66,6 +85,12 @@ impl Book {
     /// A station registered, or its registration ended.
     pub fn registered(&mut self, endpoint: &Endpoint, user: &str) {
         self.journal.contacts(user, contacts_of(endpoint, user));
+    }
+
+    /// A call that the core is going to be told began with this INVITE.
+    pub fn invited(&mut self, call: CallId, at: Time, origin: sip::Origin) {
+        let sip::Origin { call_id, from_tag, cseq } = origin;
+        self.arriving.insert(call, Invited { at, call_id, from_tag, cseq });
     }
 
     /// Takes back what the core could not bear, as it was written.
@@ -91,6 +116,13 @@ impl Book {
 
     pub fn close(self) {
         self.journal.close();
+    }
+}
+
+/// Drops the INVITEs that cannot come again.
+pub fn forget(invited: &mut VecDeque<Invited>, now: Time) {
+    while invited.front().is_some_and(|first| now.since(first.at) > AGAIN) {
+        invited.pop_front();
     }
 }
 

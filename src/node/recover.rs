@@ -1,20 +1,21 @@
 //! The state out of the journal: at a start, after a fault of the core's, and for `careline replay`.
 
 use super::clock::Clock;
-use super::journal::Book;
+use super::journal::{Book, forget};
 use crate::acd::{Acd, AgentState, CallRecord, Command, Config, Event};
 use crate::config::{self, Loaded};
-use crate::model::{AgentId, EdgeId, Sources, Time};
-use crate::store::journal::{self, Contact, End, Head, Journal, Reader, Record};
+use crate::model::{AgentId, CallId, EdgeId, Sources, Time};
+use crate::store::journal::{self, Contact, End, Head, Invited, Journal, Reader, Record};
 use crate::store::wire::VERSION;
-use crate::store::{MasterKey, Store};
-use std::collections::BTreeMap;
+use crate::store::{MasterKey, Sounds, Store};
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A restart looks at so many files of the journal, the newest first, for one that begins with a whole state.
-const FILES: usize = 2;
+/// A restart looks at so many files of the journal, the newest first, for one that begins with a whole state: a crash that comes again
+/// and again leaves one a start that was torn while it was begun.
+const FILES: usize = 16;
 
 /// What a file of the journal came to.
 pub struct Replay {
@@ -24,6 +25,8 @@ pub struct Replay {
     pub last: Time,
     pub next_call: u64,
     pub contacts: BTreeMap<String, Vec<Contact>>,
+    /// The INVITEs that became calls of late.
+    pub invited: VecDeque<Invited>,
     pub sources: Arc<Sources>,
     pub configured_at: Time,
     pub events: u64,
@@ -83,6 +86,7 @@ impl Replay {
             last: head.at,
             next_call: head.next_call,
             contacts: BTreeMap::new(),
+            invited: VecDeque::new(),
             sources: Arc::from(sources),
             configured_at,
             events: 0,
@@ -118,6 +122,10 @@ impl Replay {
                 }
             }
             Record::Contacts { user, contacts } => drop(self.contacts.insert(user, contacts)),
+            Record::Invited(invited) => {
+                forget(&mut self.invited, invited.at);
+                self.invited.push_back(invited);
+            }
             Record::Piece(piece) => {
                 let piece = self.complete(piece)?;
                 self.core.handle(self.head.at, piece, commands);
@@ -175,6 +183,10 @@ pub struct Start {
     pub clock: Clock,
     pub next_call: u64,
     pub contacts: BTreeMap<String, Vec<Contact>>,
+    /// Of the calls whose record is still to come: an agent is at after-call work for them.
+    pub sounds: BTreeMap<CallId, Sounds>,
+    /// The INVITEs of late: whose calls are closed, and must not begin again.
+    pub invited: Vec<Invited>,
     pub book: Book,
 }
 
@@ -184,9 +196,10 @@ pub fn resume(loaded: Loaded, key: &MasterKey, store: &mut Store) -> Result<(Loa
     let (data_dir, settings) = (loaded.server.data_dir.clone(), super::settings::journal(&loaded.server));
     let journal = Journal::new(&data_dir, key, settings)?;
     let Some((mut replay, mut records)) = newest(&data_dir, key) else {
-        let book = Book::new(journal, loaded.sources.clone(), loaded.at);
+        let book = Book::new(journal, (loaded.sources.clone(), loaded.at), VecDeque::new());
         let core = Acd::new(loaded.centre.clone());
-        let start = Start { core, clock: Clock::start(), next_call: store.next_call().0, contacts: BTreeMap::new(), book };
+        let (next_call, contacts, sounds) = (store.next_call().0, BTreeMap::new(), BTreeMap::new());
+        let start = Start { core, clock: Clock::start(), next_call, contacts, sounds, invited: Vec::new(), book };
         return Ok((loaded, start));
     };
     let clock = Clock::start_after(replay.last);
@@ -210,9 +223,12 @@ pub fn resume(loaded: Loaded, key: &MasterKey, store: &mut Store) -> Result<(Loa
     store.rename(&loaded.centre);
     let restored = store.restore(&records)?;
     tracing::info!(events = replay.events, calls = cut, records = restored, "the centre goes on where its journal ends");
-    let book = Book::new(journal, loaded.sources.clone(), loaded.at);
+    forget(&mut replay.invited, now);
+    let invited = replay.invited.iter().cloned().collect();
+    let book = Book::new(journal, (loaded.sources.clone(), loaded.at), replay.invited);
     let next_call = replay.next_call.max(store.next_call().0);
-    Ok((loaded, Start { core: replay.core, clock, next_call, contacts: replay.contacts, book }))
+    let sounds = replay.core.calls().into_iter().map(|call| (call, store.left_of(call))).collect();
+    Ok((loaded, Start { core: replay.core, clock, next_call, contacts: replay.contacts, sounds, invited, book }))
 }
 
 /// The newest file with a whole state, and the records of the calls that closed in it.

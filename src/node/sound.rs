@@ -37,8 +37,11 @@ impl tape::Sink for Reel {
 pub type Ready = Option<(Box<CallRecord>, Sounds)>;
 
 impl Sound {
-    pub fn new(recorder: Recorder) -> Sound {
-        Sound { recorder, calls: BTreeMap::new(), legs: BTreeMap::new() }
+    /// `left` is what a crash left of calls whose record is still to come.
+    pub fn new(recorder: Recorder, left: BTreeMap<CallId, Sounds>) -> Sound {
+        let heard = |sounds| Heard { sounds, ..Heard::default() };
+        let calls = left.into_iter().map(|(call, sounds)| (call, heard(sounds))).collect();
+        Sound { recorder, calls, legs: BTreeMap::new() }
     }
 
     pub fn outcomes(&self) -> Outcomes {
@@ -84,11 +87,8 @@ impl Sound {
                 let heard = self.calls.remove(&record.call).expect("it was there a moment ago");
                 Some((record, heard.sounds))
             }
-            // Nothing was heard of it, or it is a call that was cut by a crash: what was recorded until then is there.
-            None => {
-                let recordings = self.recorder.names(record.call);
-                Some((record, Sounds { recordings, ..Sounds::default() }))
-            }
+            // Nothing was heard of it.
+            None => Some((record, Sounds::default())),
         }
     }
 

@@ -179,6 +179,14 @@ pub struct StationContact {
     pub instance: Option<Vec<u8>>,
 }
 
+/// What stays the same however often, and by however many ways, one INVITE reaches us (RFC 3261 §8.2.2.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub call_id: Vec<u8>,
+    pub from_tag: Vec<u8>,
+    pub cseq: u32,
+}
+
 /// The user has no live registration, the trunk no peer, or the endpoint is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotReachable;

@@ -50,11 +50,11 @@ impl ServerKey {
     }
 }
 
-/// What stays the same when one INVITE reaches us by several paths (RFC 3261 §8.2.2.2), keyed like a [`ServerKey`].
-pub fn merge_key(secret: u64, core: &Core) -> u64 {
+/// By what the copies of one INVITE are known, keyed like a [`ServerKey`]: its Call-ID, From tag and CSeq.
+pub fn merge_key(secret: u64, (call_id, from_tag, cseq): (&[u8], &[u8], u32)) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u64(secret);
-    for part in [core.call_id, core.from_tag(), &core.cseq.to_be_bytes()] {
+    for part in [call_id, from_tag, &cseq.to_be_bytes()] {
         hasher.write(part);
         hasher.write_usize(part.len());
     }

@@ -20,8 +20,8 @@ mod writer;
 
 pub use account::Account;
 pub use api::{
-    Caller, Counts, DialogId, EMERGENCY, Flow, Health, Invite, Limits, NotReachable, Output, Peer, Reason, Registration, Report, Settings,
-    StationContact, Streams, Target, Transport, Trunk,
+    Caller, Counts, DialogId, EMERGENCY, Flow, Health, Invite, Limits, NotReachable, Origin, Output, Peer, Reason, Registration, Report,
+    Settings, StationContact, Streams, Target, Transport, Trunk,
 };
 pub use auth::Credentials;
 pub use endpoint::Endpoint;

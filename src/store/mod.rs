@@ -167,14 +167,19 @@ impl Store {
         self.counts.settled.load(Ordering::SeqCst) == self.counts.given.load(Ordering::SeqCst)
     }
 
-    /// Writes those of a journal's records that the database lacks, and waits until they are there.
+    /// Writes those of a journal's records that the database lacks, with what was recorded of them, and waits until they are there.
     pub fn restore(&self, records: &[CallRecord]) -> Result<usize, String> {
         let lacking = Database::open_to_read(&self.directory, &self.key)?.lacking(records.iter().map(|record| record.call.0))?;
         for record in records.iter().filter(|record| lacking.contains(&record.call.0)) {
-            self.write(record);
+            self.write_with(record, self.left_of(record.call));
         }
         self.flush();
         Ok(lacking.len())
+    }
+
+    /// What is left of the sound of a call that a crash has cut: the files that were being written. Asks the disk.
+    pub fn left_of(&self, call: CallId) -> Sounds {
+        Sounds { legs: Vec::new(), recordings: recording::names(&self.directory, &self.key, call) }
     }
 
     pub fn status(&self) -> Status {

@@ -61,7 +61,6 @@ enum Job {
 pub struct Recorder {
     jobs: Sender<Job>,
     counts: Arc<Counts>,
-    directory: PathBuf,
     next: u64,
     thread: Option<JoinHandle<()>>,
 }
@@ -81,13 +80,7 @@ impl Recorder {
         let counts = Arc::new(Counts::default());
         let thread = Thread { directory: data_dir.join(DIRECTORY), key: key.clone(), counts: counts.clone(), open: BTreeMap::new() };
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || thread.run(&inbox));
-        Ok(Recorder {
-            jobs,
-            counts,
-            directory: data_dir.join(DIRECTORY),
-            next: 0,
-            thread: Some(thread.map_err(|error| format!("thread recorder: {error}"))?),
-        })
+        Ok(Recorder { jobs, counts, next: 0, thread: Some(thread.map_err(|error| format!("thread recorder: {error}"))?) })
     }
 
     /// Begins a part of a call's recording, and gives its file's name.
@@ -97,12 +90,6 @@ impl Recorder {
         let name = title.file();
         let _ = self.jobs.send(Job::Begin { id: self.next, title });
         (Recording { id: self.next, jobs: self.jobs.clone(), counts: self.counts.clone(), whole: true }, name)
-    }
-
-    /// The names of the files that a call has.
-    pub fn names(&self, call: CallId) -> Vec<String> {
-        let name = |part| Title { call: call.0, part, began_at: 0 }.file();
-        (1..).map(name).take_while(|name| self.directory.join(name).exists()).collect()
     }
 
     pub fn outcomes(&self) -> Outcomes {
@@ -166,6 +153,7 @@ impl Thread {
         let path = self.directory.join(title.file());
         let make = || -> Result<Writer<File>, String> {
             seal::make_directory(&self.directory)?;
+            self.set_aside(&path, &title)?;
             let file = File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(|error| error.to_string())?;
             let mut writer = Writer::new(file, &self.key).map_err(|error| error.to_string())?;
             let title = serde_json::to_vec(&title).expect("a title is plain data");
@@ -179,6 +167,16 @@ impl Thread {
                 tracing::error!(call = title.call, error, "a call is not recorded");
             }
         }
+    }
+
+    /// A crash while the journal could not be written forgets a call: its number is given again, and its sound must not pass for this call's.
+    fn set_aside(&self, path: &Path, title: &Title) -> Result<(), String> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let aside = self.directory.join(format!("{}-{}-before-{}.{ENDING}", title.call, title.part, title.began_at));
+        tracing::error!(call = title.call, file = %aside.display(), "a recording of a call that nothing else is known of is set aside");
+        fs::rename(path, aside).map_err(|error| error.to_string())
     }
 
     fn chunk(&mut self, id: u64, bytes: &[u8]) {
@@ -221,6 +219,13 @@ pub fn files(data_dir: &Path, call: u64) -> Vec<PathBuf> {
     files.into_iter().map(|(_, path)| path).collect()
 }
 
+/// The names of the files that a call has and that can be opened: for a record that a crash kept from being written.
+pub fn names(data_dir: &Path, key: &MasterKey, call: CallId) -> Vec<String> {
+    let name = |part| Title { call: call.0, part, began_at: 0 }.file();
+    let opens = |name: &String| open(&data_dir.join(DIRECTORY).join(name), key).is_ok_and(|(title, _)| title.call == call.0);
+    (1..).map(name).take_while(opens).collect()
+}
+
 /// A recording as it is read back.
 #[derive(Debug)]
 pub struct Read {
@@ -231,9 +236,14 @@ pub struct Read {
     pub error: Option<SealError>,
 }
 
-pub fn read(path: &Path, key: &MasterKey) -> Result<Read, SealError> {
+fn open(path: &Path, key: &MasterKey) -> Result<(Title, Reader<BufReader<File>>), SealError> {
     let mut reader = Reader::new(BufReader::new(File::open(path)?), key)?;
     let title = reader.chunk()?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or(SealError::Altered)?;
+    Ok((title, reader))
+}
+
+pub fn read(path: &Path, key: &MasterKey) -> Result<Read, SealError> {
+    let (title, mut reader) = open(path, key)?;
     let mut chunks = Vec::new();
     loop {
         match reader.chunk() {
@@ -262,7 +272,6 @@ mod tests {
             assert_eq!(name, format!("7-{part}.sealed"));
             chunks.iter().for_each(|chunk| recording.write(chunk.to_vec()));
         }
-        assert_eq!(recorder.names(CallId(70)), [""; 0]);
         let counts = recorder.counts.clone();
         drop(recorder);
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -276,6 +285,8 @@ mod tests {
         assert_eq!(outcomes, Outcomes { complete: 2, ..Outcomes::default() });
         let files = files(&data, 7);
         assert_eq!(files.len(), 2);
+        assert_eq!(names(&data, &key, CallId(7)), ["7-1.sealed", "7-2.sealed"]);
+        assert_eq!(names(&data, &key, CallId(70)), [""; 0]);
         let Read { title, chunks, error } = read(&files[0], &key).unwrap();
         assert_eq!(title, Title { call: 7, part: 1, began_at: 5 });
         assert!(chunks == [&b"some words"[..], b"and more"] && error.is_none());
@@ -298,6 +309,20 @@ mod tests {
         let Read { chunks, error, .. } = read(file, &key).unwrap();
         assert_eq!(chunks, [[1; 100], [2; 100]]);
         assert!(matches!(error, Some(SealError::Torn)));
+        fs::remove_dir_all(data).unwrap();
+    }
+
+    #[test]
+    fn a_number_that_is_given_again_does_not_lend_its_sound() {
+        let (data, key) = (folder("again"), MasterKey::random());
+        record(&data, &key, &[&[b"of a call that a crash forgot"]]);
+        assert_eq!(record(&data, &key, &[&[b"of the next"]]), Outcomes { complete: 1, ..Outcomes::default() });
+        assert_eq!(names(&data, &key, CallId(7)), ["7-1.sealed"]);
+        assert_eq!(read(&files(&data, 7)[0], &key).unwrap().chunks, [b"of the next"]);
+        assert_eq!(read(&data.join(DIRECTORY).join("7-1-before-5.sealed"), &key).unwrap().chunks, [b"of a call that a crash forgot"]);
+        // One that was torn while it was begun is nobody's.
+        fs::write(data.join(DIRECTORY).join("7-1.sealed"), "CARE").unwrap();
+        assert_eq!(names(&data, &key, CallId(7)), [""; 0]);
         fs::remove_dir_all(data).unwrap();
     }
 

@@ -74,8 +74,15 @@ fn set_aside(data: &Path) -> PathBuf {
     let elsewhere = data.join("aside");
     let mut journal = Journal::new(&elsewhere, &key, settings).expect("the test's directory takes a file");
     let (core, sources) = (Acd::new(loaded.centre.clone()), &*loaded.sources);
-    let state =
-        || Checkpoint { at: loaded.at, next_call: 1, sources, configured_at: loaded.at, contacts: Vec::new(), pieces: core.checkpoint() };
+    let state = || Checkpoint {
+        at: loaded.at,
+        next_call: 1,
+        sources,
+        configured_at: loaded.at,
+        contacts: Vec::new(),
+        invited: Vec::new(),
+        pieces: core.checkpoint(),
+    };
     journal.begin(state());
     // The core numbers these legs itself.
     let event =

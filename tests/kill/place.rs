@@ -1,9 +1,13 @@
 //! Where the killed centre lives: an address and a directory of the test's own, and the program as it is started there.
 
+use super::recorded::QUEUES;
+use careline::loadgen::clock::Clock;
 use careline::loadgen::scrape::{self, Samples};
+use careline::model::Time;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -19,16 +23,19 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Place {
-        let process = std::process::id();
-        let address = IpAddr::V4(Ipv4Addr::new(127, 15, process as u8, 1 + (process >> 8 & 0x3f) as u8));
-        let directory = std::env::temp_dir().join(format!("careline-kill-{process}"));
+        static PLACES: AtomicU8 = AtomicU8::new(0);
+        let (process, place) = (std::process::id(), PLACES.fetch_add(1, Ordering::Relaxed));
+        let address = IpAddr::V4(Ipv4Addr::new(127, 15 + place, process as u8, 1 + (process >> 8 & 0x3f) as u8));
+        let directory = std::env::temp_dir().join(format!("careline-kill-{process}-{place}"));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(directory.join("config")).expect("the temporary directory takes a directory");
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let shipped = std::fs::read_to_string(root.join("config/careline.toml")).expect("the centre is shipped");
-        let flows = format!("\"{}", root.join("ivr-flows").display());
-        let moved = shipped.replace("127.0.0.1", &address.to_string()).replace("\"../ivr-flows", &flows);
-        std::fs::write(directory.join("config/careline.toml"), moved).expect("the directory takes a file");
+        let moved = shipped.replace("127.0.0.1", &address.to_string()).replace("\"../ivr-flows/prompts\"", "\"../prompts\"");
+        let centre = recording(&moved.replace("\"../ivr-flows\"", "\"../flows\""));
+        announcing(&root.join("ivr-flows"), &directory.join("flows"));
+        briefly(&root.join("ivr-flows/prompts"), &directory.join("prompts"));
+        std::fs::write(directory.join("config/careline.toml"), centre).expect("the directory takes a file");
         Place { directory, address }
     }
 
@@ -47,6 +54,56 @@ impl Place {
     fn http(&self) -> SocketAddr {
         SocketAddr::new(self.address, 8080)
     }
+
+    /// A place for a file of the test's own.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+}
+
+/// The centre whose straight lines record.
+fn recording(centre: &str) -> String {
+    let mut parts = centre.split("[queues.").map(String::from);
+    let mut text = parts.next().expect("a text has a beginning");
+    for part in parts {
+        let name = part.split(']').next().expect("a heading ends").to_string();
+        let part = if QUEUES.contains(&&*name) { part.replacen(']', "]\nrecord = true", 1) } else { part };
+        text = text + "[queues." + &part;
+    }
+    text.replace("wrap_up = \"3s\"", "wrap_up = \"1s\"").replace("whisper = true", "whisper = false")
+}
+
+/// The shipped flows, in which everybody is told before anything else can be done.
+fn announcing(shipped: &Path, flows: &Path) {
+    std::fs::create_dir_all(flows).expect("the directory takes a directory");
+    for file in files(shipped).into_iter().filter(|file| file.extension().is_some_and(|ending| ending == "yaml")) {
+        let text = std::fs::read_to_string(&file).expect("a flow can be read");
+        let text = text.replace("say: {prompt: emergency, in", "say: {prompts: [emergency, recording_notice], in");
+        let text = text.replace("say: {prompt: please_hold}", "say: {prompts: [please_hold, recording_notice], barge_in: false}");
+        std::fs::write(flows.join(file.file_name().expect("a file has a name")), text).expect("the directory takes a file");
+    }
+}
+
+/// The shipped prompts; what callers of the straight lines hear first is short, since a life is.
+fn briefly(shipped: &Path, prompts: &Path) {
+    std::fs::create_dir_all(prompts).expect("the directory takes a directory");
+    for file in files(shipped) {
+        let own = prompts.join(file.file_name().expect("a file has a name"));
+        if file.is_dir() {
+            briefly(&file, &own);
+        } else if file.file_stem().is_some_and(|name| name == "please_hold" || name == "recording_notice") {
+            let spec = hound::WavSpec { channels: 1, sample_rate: 16_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+            let mut wav = hound::WavWriter::create(own, spec).expect("the directory takes a file");
+            (0..3_200).for_each(|_| wav.write_sample(0).expect("the file takes sound"));
+            wav.finalize().expect("the file takes its head");
+        } else {
+            std::os::unix::fs::symlink(file, own).expect("the directory takes a link");
+        }
+    }
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(directory).expect("it is shipped").flatten().map(|entry| entry.path()).collect()
 }
 
 impl Drop for Place {
@@ -121,12 +178,14 @@ impl Server {
         assert_eq!(ended, Err(RecvTimeoutError::Timeout), "it ended by itself");
     }
 
-    /// SIGKILL, as a power cut would.
-    pub fn kill(&mut self) {
+    /// SIGKILL, as a power cut would; the instant just before.
+    pub fn kill(&mut self) -> Time {
+        let instant = Clock::start().now();
         self.child.kill().expect("it is running");
         self.child.wait().expect("it ends");
         let said = self.ended.recv_timeout(PATIENCE).expect("it has ended");
         assert!(!said.contains("ERROR") && !said.contains("panicked"), "what it said: {said}");
+        instant
     }
 
     /// The figures; HTTP is served a moment after the first call could be.

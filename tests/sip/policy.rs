@@ -141,6 +141,26 @@ fn a_full_house_says_so_and_serves_who_is_inside() {
 }
 
 #[test]
+fn an_invite_that_a_process_before_had_taken_is_no_call_while_it_may_come_again() {
+    let trunk = flow("127.0.0.9:5060");
+    let text = request("INVITE", NUMBER, trunk.remote, "i", 1, CONTACT);
+    let mut before = endpoint();
+    let (_, reports) = hand(&mut before, START, trunk, &text);
+    let Report::Incoming { dialog, .. } = reports[0] else { panic!() };
+    let origin = before.origin(dialog).expect("an INVITE to us");
+    let mut after = endpoint();
+    after.left_behind(&origin, START);
+    for branch in ["branch=z9hG4bKi", "branch=z9hG4bKother"] {
+        let (sent, reports) = hand(&mut after, START + ms(31_000), trunk, &text.replace("branch=z9hG4bKi", branch));
+        assert!(sent[0].starts_with("SIP/2.0 500 ") && reports.is_empty(), "{sent:?}");
+    }
+    let (sent, _) = hand(&mut after, START + ms(31_000), trunk, &request("INVITE", NUMBER, trunk.remote, "next", 1, CONTACT));
+    assert!(sent[0].starts_with("SIP/2.0 100 "), "another call is one");
+    let (sent, _) = hand(&mut after, START + ms(33_000), trunk, &text.replace("branch=z9hG4bKi", "branch=z9hG4bKlate"));
+    assert!(sent[0].starts_with("SIP/2.0 100 "), "whoever says it again so late means another");
+}
+
+#[test]
 fn one_invite_by_two_paths_is_one_call() {
     let mut endpoint = endpoint();
     let trunk = flow("127.0.0.9:5060");

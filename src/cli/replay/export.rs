@@ -250,8 +250,8 @@ impl Seen {
             Record::Head(head) => Record::Head(*head),
             Record::Whole => Record::Whole,
             Record::Unborne => Record::Unborne,
-            // Where telephones are: addresses, and what they call themselves.
-            Record::Contacts { .. } => return None,
+            // Where telephones are, and what came from where: addresses, and what they call themselves.
+            Record::Contacts { .. } | Record::Invited(_) => return None,
             Record::Configured { at, sources } => {
                 let sources = sources.as_ref().map(|sources| Box::new(outside::without_people(sources, &mut self.people)));
                 Record::Configured { at: *at, sources }

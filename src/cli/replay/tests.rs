@@ -43,7 +43,7 @@ impl Run {
         let before = self.journal.path().map(Path::to_path_buf);
         let (sources, configured_at, pieces) = (&*self.loaded.sources, self.loaded.at, self.core.checkpoint());
         let at = self.core.time().max(BEGIN);
-        self.journal.begin(Checkpoint { at, next_call: 1, sources, configured_at, contacts, pieces });
+        self.journal.begin(Checkpoint { at, next_call: 1, sources, configured_at, contacts, invited: Vec::new(), pieces });
         self.said.clear();
         before
     }
@@ -54,7 +54,7 @@ impl Run {
         let event = self.journal.not_taken();
         let (sources, configured_at, pieces) = (&*self.loaded.sources, self.loaded.at, self.core.checkpoint());
         let at = self.core.time().max(BEGIN);
-        let state = Checkpoint { at, next_call: 1, sources, configured_at, contacts: Vec::new(), pieces };
+        let state = Checkpoint { at, next_call: 1, sources, configured_at, contacts: Vec::new(), invited: Vec::new(), pieces };
         self.journal.quarantine(state, &event).unwrap()
     }
 

@@ -10,7 +10,7 @@ type Case = (CallerEntry, StoredCall, OfferEntry);
 
 fn verdict(case: Case) -> Verdict {
     let (caller, record, rang) = case;
-    compare(&Ledger { callers: vec![caller], offers: vec![rang], unreadable: 0 }, &[record], &[AGENT])
+    compare(&Ledger { callers: vec![caller], offers: vec![rang], ..Ledger::default() }, &[record], &[AGENT])
 }
 
 /// The spoilt case must give a difference that says `expected`.
@@ -47,7 +47,7 @@ fn two_true_stories_agree() {
 #[test]
 fn a_call_has_one_record_and_a_record_its_call() {
     let (caller, record, rang) = answered();
-    let ledger = Ledger { callers: vec![caller], offers: vec![rang], unreadable: 0 };
+    let ledger = Ledger { callers: vec![caller], offers: vec![rang], ..Ledger::default() };
     let twice = compare(&ledger, &[record.clone(), StoredCall { call: 8, visits: vec![], ..record.clone() }], &[AGENT]);
     assert!(twice.differences[0].contains("1 calls dialled, 2 records kept"), "{:?}", twice.differences);
     let none = compare(&ledger, &[], &[AGENT]);
@@ -174,7 +174,7 @@ fn the_next_call_may_overtake_the_end_of_one_that_was_taken_back() {
         next.visits[0].offers = vec![busy, StoredOffer { agent: 1, rung_at: ms(11_003), ended_at: ms(11_100), outcome: "accepted".into() }];
         let steps = [OfferStep::InviteReceived, OfferStep::RungWhileBusy, OfferStep::RefusalSent(486), OfferStep::Over];
         let second = OfferEntry { agent: AGENT, shown: String::new(), steps: steps.iter().map(|step| (at(11_002), *step)).collect() };
-        let ledger = Ledger { callers: vec![caller, next_caller], offers: vec![rang, second], unreadable: 0 };
+        let ledger = Ledger { callers: vec![caller, next_caller], offers: vec![rang, second], ..Ledger::default() };
         compare(&ledger, &[record, next], &[AGENT])
     };
     let crossed = told("caller_left", 11_002);

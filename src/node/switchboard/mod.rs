@@ -27,6 +27,7 @@ use crate::metrics::Edges;
 use crate::model::{AgentId, CallId, LegId, OfferId, Phi, QueueId, Time};
 use crate::sip::{self, Endpoint, Output};
 use crate::store::Recorder;
+use crate::store::journal::Invited;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -100,13 +101,18 @@ pub struct Switchboard {
 impl Switchboard {
     /// Takes up what was left behind: stations that registered before can be rung at once.
     pub fn new(start: Start, mut endpoint: Endpoint, media: Media, sinks: Sinks, recorder: Recorder, people: People) -> Switchboard {
-        let Start { core, clock, next_call, contacts, book } = start;
+        let Start { core, clock, next_call, contacts, sounds, invited, mut book } = start;
         for (user, contacts) in contacts {
             let registered: Vec<_> = contacts.into_iter().filter_map(|contact| registration(contact, endpoint.locals())).collect();
             for registration in registered {
                 endpoint.restore(clock.now(), &user, registration);
             }
         }
+        for Invited { at, call_id, from_tag, cseq } in invited {
+            endpoint.left_behind(&sip::Origin { call_id, from_tag, cseq }, at);
+        }
+        // Whatever comes before the first event (a station that registers again, say) has a file to be written to.
+        book.turn(&core, &endpoint, next_call, || true);
         let queues = core.config().queues.iter().map(|(id, queue)| (*id, queue.name.clone())).collect();
         Switchboard {
             queues,
@@ -120,7 +126,7 @@ impl Switchboard {
             sinks,
             book,
             faults: Vec::new(),
-            sound: Sound::new(recorder),
+            sound: Sound::new(recorder, sounds),
             pairs: BTreeMap::new(),
             ready_on_register: people.ready_on_register,
             headroom: people.headroom,

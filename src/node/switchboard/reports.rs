@@ -58,6 +58,9 @@ impl Switchboard {
     fn incoming(&mut self, dialog: (DialogId, SocketAddr), from: Phi<String>, to: String, sdp: Option<Vec<u8>>) {
         let room = !self.draining && self.headroom.enough();
         let Some((call, leg, machine)) = self.take(dialog, sdp, room) else { return };
+        if let Some(origin) = self.endpoint.origin(dialog.0) {
+            self.book.invited(call, self.clock.now(), origin);
+        }
         self.legs.insert(leg, Entry { machine, role: Role::Caller, dialog: Some(dialog.0) });
         self.events.push_back(Event::CallArrived { call, leg, from, to: Phi(to) });
     }

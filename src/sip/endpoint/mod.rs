@@ -14,14 +14,14 @@ mod sources;
 mod trunks;
 mod within;
 
-use super::api::{Counts, DialogId, Flow, Output, Report, Settings, Transport};
+use super::api::{Counts, DialogId, Flow, Origin, Output, Report, Settings, Transport};
 use super::auth::Authenticator;
 use super::dialog::{Cancel, Dialog, Stage};
-use super::key::{ClientKey, ServerKey};
+use super::key::{ClientKey, ServerKey, merge_key};
 use super::message::{Core, Message, Start};
 use super::random::Random;
 use super::registrar::Registrar;
-use super::timer::{Timer, Timers};
+use super::timer::{T1_X64, Timer, Timers};
 use super::transaction::{Client, Clients, Kind, Servers};
 use super::trunk::Trunks;
 use super::writer::{Head, reply_flow};
@@ -47,6 +47,8 @@ pub struct Endpoint {
     tags: HashMap<u64, DialogId>,
     /// The merge keys of the dialogs that began with their INVITE.
     merges: HashSet<u64>,
+    /// Those of the calls that the process before had taken and left behind, and until when they may come again.
+    left: HashMap<u64, Time>,
     registrar: Registrar,
     /// Calls that ring at several telephones.
     forks: Forks,
@@ -111,6 +113,7 @@ impl Endpoint {
             dialogs: BTreeMap::new(),
             tags: HashMap::new(),
             merges: HashSet::new(),
+            left: HashMap::new(),
             registrar: Registrar::default(),
             forks: Forks::default(),
             trunks,
@@ -137,6 +140,19 @@ impl Endpoint {
             }
         }
         self.settings = settings;
+    }
+
+    /// An INVITE that the process before has made a call, at that time: it is no call again, however late its sender gives it up. (An
+    /// emergency call is never refused so: nobody says it of one.)
+    pub fn left_behind(&mut self, origin: &Origin, at: Time) {
+        let key = merge_key(self.secret, (&origin.call_id, &origin.from_tag, origin.cseq));
+        self.left.insert(key, at + T1_X64);
+    }
+
+    /// What an INVITE to us is known by, while its dialog lasts.
+    pub fn origin(&self, dialog: DialogId) -> Option<Origin> {
+        let dialog = self.dialogs.get(&dialog).filter(|dialog| dialog.merge.is_some())?;
+        Some(Origin { call_id: dialog.call_id.clone(), from_tag: dialog.remote_tag.clone(), cseq: dialog.invite_cseq })
     }
 
     /// No new call from a trunk is taken from now on, and its OPTIONS say so; what is alive goes on, and stations are served as ever.

@@ -142,7 +142,11 @@ impl Endpoint {
         if let Some(least) = self.too_brief(&request.message) {
             return self.answer_once(now, request, 422, &least, out);
         }
-        let merge = merge_key(self.secret, &request.core);
+        let core = &request.core;
+        let merge = merge_key(self.secret, (core.call_id, core.from_tag(), core.cseq));
+        if self.left.get(&merge).is_some_and(|until| now < *until) {
+            return self.answer_once(now, request, 500, "", out);
+        }
         if !self.merges.insert(merge) {
             return self.answer_once(now, request, 482, "", out);
         }

@@ -12,7 +12,7 @@ mod record;
 
 pub use export::Export;
 pub use reader::{Reader, files};
-pub use record::{Contact, End, Head, Record};
+pub use record::{Contact, End, Head, Invited, Record};
 
 use super::seal::{CHUNK_MAX, MasterKey, SealError, Writer, make_directory};
 use super::wire::{VERSION, Wire};
@@ -61,6 +61,7 @@ pub struct Checkpoint<'a> {
     pub sources: &'a Sources,
     pub configured_at: Time,
     pub contacts: Vec<(String, Vec<Contact>)>,
+    pub invited: Vec<Invited>,
     pub pieces: Vec<Event>,
 }
 
@@ -161,6 +162,11 @@ impl Journal {
         Record::Configured { at, sources: sources.map(|sources| Box::new(sources.clone())) }.put(&mut self.buffer);
     }
 
+    /// What the core is about to be told is a call that this INVITE began.
+    pub fn invited(&mut self, invited: Invited) {
+        Record::Invited(invited).put(&mut self.buffer);
+    }
+
     pub fn contacts(&mut self, user: &str, contacts: Vec<Contact>) {
         Record::Contacts { user: user.into(), contacts }.put(&mut self.buffer);
         self.write();
@@ -247,6 +253,9 @@ fn write_checkpoint(path: &Path, key: &MasterKey, number: u64, checkpoint: Check
     Record::Configured { at: checkpoint.configured_at, sources: Some(Box::new(checkpoint.sources.clone())) }.put(&mut bytes);
     for (user, contacts) in checkpoint.contacts {
         Record::Contacts { user, contacts }.put(&mut bytes);
+    }
+    for invited in checkpoint.invited {
+        Record::Invited(invited).put(&mut bytes);
     }
     for piece in checkpoint.pieces {
         Record::Piece(piece).put(&mut bytes);

@@ -5,7 +5,7 @@ use crate::model::{Sources, Time};
 use crate::store::wire::{Broken, Input, VERSION, Wire, form_enum, form_struct};
 use std::net::SocketAddr;
 
-/// A file is its head, the sources, the contacts and the pieces of a checkpoint, [`Record::Whole`], then what happened.
+/// A file is its head, the sources, the contacts, the INVITEs of late and the pieces of a checkpoint, [`Record::Whole`], then what happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     Head(Head),
@@ -19,6 +19,8 @@ pub enum Record {
         user: String,
         contacts: Vec<Contact>,
     },
+    /// The call that follows began with this INVITE of a trunk's, which may come again for a while.
+    Invited(Invited),
     /// A piece of the checkpoint.
     Piece(Event),
     /// The checkpoint is whole.
@@ -76,12 +78,23 @@ form_enum! {
         4 Whole,
         5 Told { at, event, facts },
         6 Unborne,
+        7 Invited(invited),
         // Stays first in every version: it says which one it is.
         0 Head(head),
     }
 }
 
+/// What stays the same however often an INVITE is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invited {
+    pub at: Time,
+    pub call_id: Vec<u8>,
+    pub from_tag: Vec<u8>,
+    pub cseq: u32,
+}
+
 form_struct! {
+    Invited { at, call_id, from_tag, cseq }
     Contact { uri, local, remote, expires, call_id, cseq, instance }
 }
 

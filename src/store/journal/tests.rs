@@ -20,7 +20,7 @@ fn sources() -> Sources {
 }
 
 fn checkpoint(sources: &Sources, pieces: Vec<Event>) -> Checkpoint<'_> {
-    Checkpoint { at: Time(7), next_call: 3, sources, configured_at: Time(5), contacts: Vec::new(), pieces }
+    Checkpoint { at: Time(7), next_call: 3, sources, configured_at: Time(5), contacts: Vec::new(), invited: Vec::new(), pieces }
 }
 
 fn journal(directory: &Directory, key: &MasterKey) -> Journal {
