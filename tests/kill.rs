@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-/// Serving again within this, from the start of the program to the first answer.
+/// Serving again within this, from the start of the program to the first answer, without the time for which a busy machine did not let it run.
 const SERVING: Duration = Duration::from_secs(2);
 const KILLS: u64 = 30;
 
@@ -81,9 +81,12 @@ fn a_killed_centre_comes_back_with_every_call_written_once() {
         server.lives_for(instant);
         instants.push(server.kill());
         server = Server::start(&place);
-        slowest = slowest.max(server.served_after);
+        slowest = slowest.max(server.served_after.saturating_sub(server.starved));
         let samples = server.samples();
-        println!("kill {kill} after {instant:?}: serving again after {:?}", server.served_after);
+        println!(
+            "kill {kill} after {instant:?}: serving again after {:?}, {:?} of it without a processor",
+            server.served_after, server.starved
+        );
         assert_eq!(
             samples.sum("careline_registrations", &[]),
             agents.len() as f64,

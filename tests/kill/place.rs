@@ -124,6 +124,8 @@ pub struct Server {
     ended: Receiver<String>,
     /// From its start to its first answer to an OPTIONS.
     pub served_after: Duration,
+    /// For how much of that one of its threads, the one that waited longest, could have run and had no processor.
+    pub starved: Duration,
 }
 
 impl Server {
@@ -140,9 +142,10 @@ impl Server {
             let _ = std::io::Read::read_to_string(&mut errors, &mut said);
             let _ = tell.send(said);
         });
-        let mut server = Server { child, http: place.http(), ended, served_after: Duration::ZERO };
+        let mut server = Server { child, http: place.http(), ended, served_after: Duration::ZERO, starved: Duration::ZERO };
         server.answers(place, begun);
         server.served_after = begun.elapsed();
+        server.starved = starved(server.child.id());
         server
     }
 
@@ -227,4 +230,14 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// How long the thread that waited longest for a processor has waited (`/proc/PID/task/TID/schedstat`, the second number, in ns).
+fn starved(process: u32) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("it runs").flatten();
+    let waited = threads.filter_map(|thread| {
+        let spent = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        spent.split(' ').nth(1)?.parse().ok()
+    });
+    Duration::from_nanos(waited.max().unwrap_or(0))
 }
