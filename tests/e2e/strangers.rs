@@ -101,8 +101,8 @@ fn strangers_at_every_port_change_nothing_and_hear_nothing() {
     let answered = caller.ear.mark();
     caller.ear.listen_until(answered, "the agent's tone", |heard| sound::tone_ms(heard, AGENT) >= 500);
     let talk = caller.ear.listen(Duration::from_secs(3));
-    assert_eq!(sound::other_ms(&talk, AGENT), 0, "the caller hears the agent alone");
-    assert!(sound::tone_ms(&talk, AGENT) >= 2_000, "{} ms of 3 s", sound::tone_ms(&talk, AGENT));
+    assert_eq!(sound::other_ms(&talk, AGENT), 0, "the caller hears the agent alone, without a gap");
+    assert!(sound::tone_ms(&talk, AGENT) >= 2_900, "{} ms of 3 s", sound::tone_ms(&talk, AGENT));
     caller.hang_up();
     phone.call_ends();
     let sent_to_strangers: usize = strangers.into_iter().map(Stranger::stop).sum();
@@ -111,9 +111,9 @@ fn strangers_at_every_port_change_nothing_and_hear_nothing() {
     centre.wait("the call over", |view| view.figures.calls_ended == 1);
     let figures = centre.metrics();
     assert!(figures.sum("careline_rtp_strangers_total", &[]) > 1_000.0, "they were noticed");
-    assert_eq!(figures.sum("careline_mos_score_bucket", &["le=\"3\""]), 0.0, "and spoilt nobody's sound");
+    assert_eq!(figures.sum("careline_mos_score_bucket", &["le=\"4\""]), 0.0, "and spoilt nobody's sound");
     let recordings = phone.heard();
     let heard = recordings[0].rchunks(RATE * 3).next().expect("the agent heard something");
-    assert!(sound::tone_ms(heard, CALLER) >= 1_500, "the agent hears the caller");
+    assert!(sound::tone_ms(heard, CALLER) >= 2_500, "the agent hears the caller");
     assert_eq!(sound::tone_ms(&recordings[0], STRANGER), 0, "and no stranger");
 }

@@ -27,7 +27,7 @@ fn talks_and_ends(centre: &Centre, mut agent: Phone, mut caller: Caller) {
     agent.hang_up();
     caller.hears_the_end();
     centre.agent(1004, "ready again", |state| state == AgentState::Ready);
-    assert!(sound::tone_ms(agent.heard().last().expect("the phone recorded it"), CALLER) >= 500, "the agent hears the caller");
+    assert!(sound::tone_ms(agent.heard().last().expect("the phone recorded it"), CALLER) >= 900, "the agent hears the caller");
 }
 
 #[test]
