@@ -153,7 +153,7 @@ pub const SIP_FIELDS: &[Field] = &[
     Field::default(
         "probe_timeout",
         Kind::Timeout,
-        "a party who does not answer for so long when asked whether they are there, or a station that is called, is gone",
+        "a party who does not answer for so long when asked whether they are there is gone; a station that is called, after twice as long",
         "4s",
     ),
     Field::default(

@@ -106,7 +106,7 @@ pub enum Report {
     Established { dialog: DialogId, sdp: Option<Vec<u8>> },
     /// A final answer of 300 or above to our INVITE. 3xx is never followed.
     Refused { dialog: DialogId, code: u16 },
-    /// No answer at all to our INVITE (from a station for `Limits::probe`, from anybody else for 64·T1), or none to our CANCEL.
+    /// No answer at all to our INVITE (from a station for twice `Limits::probe`, from anybody else for 64·T1), or none to our CANCEL.
     Timeout { dialog: DialogId },
     /// A 200 crossed our CANCEL: the stack has sent ACK and BYE.
     LateAnswer { dialog: DialogId },
@@ -303,7 +303,7 @@ pub struct Limits {
     pub expires_max: u32,
     /// How long a nonce may be used.
     pub nonce: Duration,
-    /// How long a peer may take to answer when asked whether it is still there, and a station when it is called.
+    /// How long a peer may take to answer when asked whether it is still there; a station that is called, twice as long.
     pub probe: Duration,
 }
 

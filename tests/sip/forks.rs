@@ -223,15 +223,15 @@ fn nobody_rings_for_a_call_that_has_been_given_up() {
 }
 
 #[test]
-fn a_telephone_that_is_silent_is_given_up_after_four_seconds_and_found_when_it_speaks() {
+fn a_telephone_that_is_silent_is_given_up_after_eight_seconds_and_found_when_it_speaks() {
     let (mut wire, centre, call) = called_in_vain(12);
-    wire.run_for(ms(3_999));
+    wire.run_for(ms(7_999));
     assert_eq!(wire.take_reports(centre), []);
     wire.run_for(ms(1));
     assert_eq!(wire.take_reports(centre), [Report::Timeout { dialog: call }]);
     // It was away for a moment: the INVITE reaches it, and is taken back.
     let phone = wire.join(PHONES[0], open_settings());
-    wire.run_for(ms(5_000));
+    wire.run_for(ms(8_000));
     let reports = wire.take_reports(phone);
     let [Report::Incoming { dialog, .. }, Report::Cancelled { dialog: same }] = reports[..] else { panic!("{reports:?}") };
     assert_eq!(dialog, same);
